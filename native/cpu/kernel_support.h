@@ -1,0 +1,90 @@
+// What every CPU kernel file needs: vectors, the pool, typed access to a call.
+#pragma once
+
+#include "core/kernel.h"
+#include "cpu/simd.h"
+
+namespace tubelet::TUBELET_ISA {
+namespace {
+
+/// parallel(pool, n, [&](int64_t i, int thread) { … }); the lambda must live in an unnamed namespace
+/// function so that its code stays in this ISA level.
+template <class Body> inline void parallel(Pool &pool, int64_t tasks, Body &&body) {
+  pool.run(
+      pool, tasks,
+      [](void *context, int64_t index, int thread) {
+        (*static_cast<__typeof__(&body)>(context))(index, thread);
+      },
+      &body);
+}
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+inline const float *floats(const Tensor &t) { return static_cast<const float *>(t.data); }
+inline float *floats_out(const Tensor &t) { return static_cast<float *>(t.data); }
+inline const int32_t *integers(const Tensor &t) { return static_cast<const int32_t *>(t.data); }
+
+/// Product of all dims but the last.
+inline int64_t rows_of(const Tensor &t) {
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < t.rank; i++)
+    rows *= t.shape[i];
+  return rows;
+}
+inline int64_t last_of(const Tensor &t) { return t.shape[t.rank - 1]; }
+
+/// One element of a weight as it is stored.
+inline float stored_value(const void *data, DType dtype, int64_t index) {
+  if (dtype == DType::f32)
+    return static_cast<const float *>(data)[index];
+  uint16_t bits = static_cast<const uint16_t *>(data)[index];
+  return dtype == DType::f16 ? half_to_float(bits) : bfloat_to_float(bits);
+}
+
+/// Access to whole vectors, and to the `count` floats left at the end of a row.
+struct WholeVec {
+  static constexpr int count = lanes;
+  Vec load(const float *from) const { return TUBELET_ISA::load(from); }
+  void store(float *to, Vec v) const { TUBELET_ISA::store(to, v); }
+};
+struct PartialVec {
+  int64_t count;
+  Vec load(const float *from) const { return load_partial(from, count); }
+  void store(float *to, Vec v) const { store_partial(to, v, count); }
+};
+
+/// body(d, access) for every vector of a row; `access` loads and stores without leaving the row.
+template <class Body> inline void for_row(int64_t width, Body &&body) {
+  int64_t d = 0;
+  for (; d + lanes <= width; d += lanes)
+    body(d, WholeVec{});
+  if (d < width)
+    body(d, PartialVec{width - d});
+}
+
+inline float row_sum(const float *in, int64_t width) {
+  Vec total{};
+  for_row(width, [&](int64_t d, auto access) { total += access.load(in + d); });
+  return sum(total);
+}
+
+/// Sum of (in - mean)².
+inline float row_squares(const float *in, float mean, int64_t width) {
+  Vec total{};
+  int64_t d = 0;
+  for (; d + lanes <= width; d += lanes) {
+    Vec deviation = load(in + d) - mean;
+    total = fma(deviation, deviation, total);
+  }
+  float rest = 0;
+  for (; d < width; d++)
+    rest += (in[d] - mean) * (in[d] - mean);
+  return sum(total) + rest;
+}
+
+inline const char *accepts_any(const NodeSpec &) { return nullptr; }
+
+} // namespace
+} // namespace tubelet::TUBELET_ISA

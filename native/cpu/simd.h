@@ -1,0 +1,181 @@
+// Vectors of floats at the width of the ISA level this file is compiled for. Everything is static
+// inline in a namespace of that level: no weak symbol of one level can replace another's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#ifndef TUBELET_ISA
+#error "TUBELET_ISA must name the ISA level: baseline, avx2, avx512"
+#endif
+
+#define TUBELET_INLINE static inline __attribute__((always_inline))
+
+namespace tubelet::TUBELET_ISA {
+
+#if defined(__AVX512F__)
+constexpr int lanes = 16;
+#elif defined(__AVX2__)
+constexpr int lanes = 8;
+#else
+constexpr int lanes = 4;
+#endif
+
+typedef float Vec __attribute__((vector_size(4 * lanes)));
+typedef int32_t IntVec __attribute__((vector_size(4 * lanes)));
+
+TUBELET_INLINE Vec broadcast(float value) { return value - Vec{}; }
+
+TUBELET_INLINE Vec load(const float *from) {
+  Vec v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+TUBELET_INLINE void store(float *to, Vec v) { __builtin_memcpy(to, &v, sizeof v); }
+
+/// The first `count` (0..lanes) floats, zeros after them; reads nothing beyond.
+TUBELET_INLINE Vec load_partial(const float *from, int64_t count) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), from);
+#else
+  Vec v{};
+  for (int i = 0; i < lanes; i++)
+    if (i < count)
+      v[i] = from[i];
+  return v;
+#endif
+}
+
+TUBELET_INLINE void store_partial(float *to, Vec v, int64_t count) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1), (__m512)v);
+#else
+  for (int i = 0; i < lanes; i++)
+    if (i < count)
+      to[i] = v[i];
+#endif
+}
+
+/// a·b + c, fused where the level has it.
+TUBELET_INLINE Vec fma(Vec a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (Vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+
+TUBELET_INLINE Vec select(IntVec condition, Vec yes, Vec no) {
+  return (Vec)(((IntVec)yes & condition) | ((IntVec)no & ~condition));
+}
+
+TUBELET_INLINE Vec max(Vec a, Vec b) { return select(a > b, a, b); }
+TUBELET_INLINE Vec min(Vec a, Vec b) { return select(a < b, a, b); }
+
+TUBELET_INLINE Vec sqrt(Vec v) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_sqrt_ps((__m512)v);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_sqrt_ps((__m256)v);
+#elif defined(__SSE2__)
+  return (Vec)_mm_sqrt_ps((__m128)v);
+#else
+  for (int i = 0; i < lanes; i++)
+    v[i] = __builtin_sqrtf(v[i]);
+  return v;
+#endif
+}
+
+/// Sum of the lanes, pairwise.
+TUBELET_INLINE float sum(Vec v) {
+  float lane[lanes];
+  __builtin_memcpy(lane, &v, sizeof v);
+  for (int half = lanes / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++)
+      lane[i] += lane[i + half];
+  return lane[0];
+}
+
+TUBELET_INLINE float largest(Vec v) {
+  float lane[lanes];
+  __builtin_memcpy(lane, &v, sizeof v);
+  for (int half = lanes / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++)
+      lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
+  return lane[0];
+}
+
+/// e^x to 1.5 ulp: x = n ln 2 + r, Taylor polynomial in r. 0 below -87.3, infinity above 88.7, NaN
+/// stays NaN.
+TUBELET_INLINE Vec exp(Vec x) {
+  const Vec low = broadcast(-87.33654f), high = broadcast(88.72283f);
+  Vec inside = select(x > low, x, low);
+  inside = select(inside < high, inside, high);
+  const Vec magic = broadcast(12582912.0f); // 1.5·2^23: adding it rounds to an integer
+  Vec shifted = fma(inside, broadcast(1.44269504f), magic);
+  Vec n = shifted - magic;
+  Vec r = fma(n, broadcast(-0.693359375f), inside);
+  r = fma(n, broadcast(2.12194440e-4f), r);
+  Vec p = broadcast(1.9875691500e-4f);
+  p = fma(p, r, broadcast(1.3981999507e-3f));
+  p = fma(p, r, broadcast(8.3334519073e-3f));
+  p = fma(p, r, broadcast(4.1665795894e-2f));
+  p = fma(p, r, broadcast(1.6666665459e-1f));
+  p = fma(p, r, broadcast(5.0000001201e-1f));
+  p = fma(p, r * r, r + 1.0f);
+  // Two steps, since 2^128 is no float: n may be 128.
+  IntVec whole = (IntVec)shifted - (IntVec)magic;
+  IntVec half = whole >> 1;
+  Vec scale1 = (Vec)((half + 127) << 23), scale2 = (Vec)((whole - half + 127) << 23);
+  Vec y = p * scale1 * scale2;
+  y = select(x < low, Vec{}, y);
+  y = select(x > high, broadcast(__builtin_inff()), y);
+  return select(x == x, y, x);
+}
+
+TUBELET_INLINE Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp(-x)); }
+TUBELET_INLINE Vec silu(Vec x) { return x / (1.0f + exp(-x)); }
+
+/// x·Φ(x) by tanh (Hendrycks and Gimpel 2016); 0.5·(1 + tanh u) = 1 / (1 + e^(-2u)).
+TUBELET_INLINE Vec gelu_tanh(Vec x) {
+  Vec u = x * fma(x * x, broadcast(0.0356774081f), broadcast(0.7978845608f));
+  return x / (1.0f + exp(-2.0f * u));
+}
+
+TUBELET_INLINE Vec quick_gelu(Vec x) { return x / (1.0f + exp(-1.702f * x)); }
+
+TUBELET_INLINE float half_to_float(uint16_t half) {
+#if defined(__F16C__)
+  return _cvtsh_ss(half);
+#else
+  uint32_t sign = (uint32_t)(half & 0x8000) << 16, rest = half & 0x7FFF, bits;
+  if (rest >= 0x7C00)
+    bits = sign | 0x7F800000 | (rest & 0x3FF) << 13;
+  else if (rest >= 0x400)
+    bits = sign | ((rest + (112 << 10)) << 13);
+  else {
+    float tiny = (float)rest * 0x1p-24f;
+    __builtin_memcpy(&bits, &tiny, 4);
+    bits |= sign;
+  }
+  float value;
+  __builtin_memcpy(&value, &bits, 4);
+  return value;
+#endif
+}
+
+TUBELET_INLINE float bfloat_to_float(uint16_t bfloat) {
+  uint32_t bits = (uint32_t)bfloat << 16;
+  float value;
+  __builtin_memcpy(&value, &bits, 4);
+  return value;
+}
+
+} // namespace tubelet::TUBELET_ISA

@@ -1,0 +1,26 @@
+#include "ops/adaln.h"
+
+namespace tubelet {
+
+Shape Adaln::output_shape(const NodeTypes &node, const Attributes &attributes) {
+  require_rank(node, x, inputs[x], 2);
+  require_rank(node, modulation, inputs[modulation], 2);
+  require_shape(node, row, inputs[row], {node[x].shape[0]});
+  int64_t needed = std::max(attributes.shift_column, attributes.scale_column) + node[x].shape[1];
+  if (node[modulation].shape[1] < needed)
+    fail_shape(node, "modulation columns must be at least", std::to_string(needed),
+               std::to_string(node[modulation].shape[1]));
+  return node[x].shape;
+}
+
+Cost Adaln::cost(const Tensor *inputs, const Tensor &output, const Attributes &) {
+  double elements = double(output.shape[0]) * double(output.shape[1]);
+  double rows = double(inputs[modulation].shape[0]) * 2 * double(output.shape[1]);
+  return {8 * elements, 4 * (2 * elements + rows)};
+}
+
+void Adaln::check_data(const Tensor *inputs, const Tensor &, const Attributes &) {
+  require_indices("adaln", "row", inputs[row], 0, inputs[modulation].shape[0]);
+}
+
+} // namespace tubelet

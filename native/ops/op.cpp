@@ -1,0 +1,166 @@
+#include "ops/op.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace tubelet {
+
+Shape::Shape(std::initializer_list<int64_t> list) {
+  for (int64_t dim : list)
+    dims[rank++] = dim;
+}
+
+bool Shape::operator==(const Shape &other) const {
+  if (rank != other.rank)
+    return false;
+  for (int i = 0; i < rank; i++)
+    if (dims[i] != other.dims[i])
+      return false;
+  return true;
+}
+
+int64_t Shape::elements(int from) const {
+  int64_t product = 1;
+  for (int i = from; i < rank; i++)
+    product *= dims[i];
+  return product;
+}
+
+std::string Shape::text() const {
+  std::string text = "[";
+  for (int i = 0; i < rank; i++) {
+    if (i > 0)
+      text += ", ";
+    text += dims[i] < 0 ? "symbol " + std::to_string(-1 - dims[i]) : std::to_string(dims[i]);
+  }
+  return text + "]";
+}
+
+size_t bytes_of(DType dtype) {
+  switch (dtype) {
+  case DType::f32:
+  case DType::i32:
+    return 4;
+  case DType::f16:
+  case DType::bf16:
+    return 2;
+  case DType::u8:
+  case DType::i8:
+    return 1;
+  }
+  return 0;
+}
+
+const char *name_of(DType dtype) {
+  static constexpr const char *names[dtype_count] = {"f32", "f16", "bf16", "i32", "u8", "i8"};
+  return names[int(dtype)];
+}
+
+// ---- attributes ---------------------------------------------------------------------------------
+
+AttributeReader::AttributeReader(std::string_view op, std::span<const AttributeEntry> entries)
+    : op(op), entries(entries), used(entries.size(), false) {}
+
+const AttributeEntry &AttributeReader::find(const char *name) {
+  const AttributeEntry *found = nullptr;
+  for (size_t i = 0; i < entries.size(); i++) {
+    if (entries[i].name != name)
+      continue;
+    if (found)
+      throw Error(ErrorCode::bad_attribute, std::string(op),
+                  std::string("attribute ") + name + " must be given = once, got twice");
+    found = &entries[i];
+    used[i] = true;
+  }
+  if (!found)
+    throw Error(ErrorCode::bad_attribute, std::string(op),
+                std::string("attribute ") + name + " must be given = once, got none");
+  return *found;
+}
+
+double AttributeReader::number(const char *name) {
+  const double *value = std::get_if<double>(&find(name).value);
+  if (!value || !std::isfinite(*value))
+    throw Error(ErrorCode::bad_attribute, std::string(op),
+                std::string("attribute ") + name + " must be = a finite number, got " +
+                    (value ? "a number that is not" : "text"));
+  return *value;
+}
+
+void AttributeReader::field(const char *name, double &value) { value = number(name); }
+
+void AttributeReader::field(const char *name, int64_t &value, int64_t least) {
+  double given = number(name);
+  if (given != std::floor(given) || given < double(least) || given > 0x1p31)
+    throw Error(ErrorCode::bad_attribute, std::string(op),
+                std::string("attribute ") + name + " must be = an integer from " +
+                    std::to_string(least) + " to 2^31, got " + std::to_string(given));
+  value = int64_t(given);
+}
+
+void AttributeReader::field(const char *name, bool &value) {
+  double given = number(name);
+  if (given != 0 && given != 1)
+    throw Error(ErrorCode::bad_attribute, std::string(op),
+                std::string("attribute ") + name + " must be = 0 or 1, got " +
+                    std::to_string(given));
+  value = given == 1;
+}
+
+int AttributeReader::choice(const char *name, std::initializer_list<const char *> choices) {
+  const std::string *given = std::get_if<std::string>(&find(name).value);
+  int index = 0;
+  std::string listed;
+  for (const char *choice : choices) {
+    if (given && *given == choice)
+      return index;
+    listed += (index ? ", " : "") + std::string(choice);
+    index++;
+  }
+  throw Error(ErrorCode::bad_attribute, std::string(op),
+              std::string("attribute ") + name + " must be one of = " + listed + ", got " +
+                  (given ? '"' + *given + '"' : "a number"));
+}
+
+void AttributeReader::finish() const {
+  for (size_t i = 0; i < entries.size(); i++)
+    if (!used[i])
+      throw Error(ErrorCode::bad_attribute, std::string(op),
+                  "attributes must be = those of the op, got \"" + entries[i].name + '"');
+}
+
+// ---- checks -------------------------------------------------------------------------------------
+
+void fail_shape(const NodeTypes &node, const std::string &what, const std::string &expected,
+                const std::string &got) {
+  throw Error(ErrorCode::bad_shape, std::string(node.op), what + " = " + expected + ", got " + got);
+}
+
+void require_rank(const NodeTypes &node, int input, const InputSpec &spec, int rank) {
+  if (node[input].shape.rank != rank)
+    fail_shape(node, std::string(spec.name) + " rank must be", std::to_string(rank),
+               node[input].shape.text());
+}
+
+void require_shape(const NodeTypes &node, int input, const InputSpec &spec,
+                   const Shape &expected) {
+  if (!(node[input].shape == expected))
+    fail_shape(node, std::string(spec.name) + " shape must be", expected.text(),
+               node[input].shape.text());
+}
+
+void require_indices(std::string_view op, const char *input, const Tensor &indices, int64_t least,
+                     int64_t limit) {
+  const auto *values = static_cast<const int32_t *>(indices.data);
+  int64_t count = 1;
+  for (int i = 0; i < indices.rank; i++)
+    count *= indices.shape[i];
+  for (int64_t i = 0; i < count; i++)
+    if (values[i] < least || values[i] >= limit)
+      throw Error(ErrorCode::bad_input, std::string(op),
+                  std::string(input) + "[" + std::to_string(i) + "] must be = at least " +
+                      std::to_string(least) + " and below " + std::to_string(limit) + ", got " +
+                      std::to_string(values[i]));
+}
+
+} // namespace tubelet
