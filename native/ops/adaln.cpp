@@ -1,15 +1,15 @@
 #include "ops/adaln.h"
 
+#include <algorithm>
+
 namespace tubelet {
 
 Shape Adaln::output_shape(const NodeTypes &node, const Attributes &attributes) {
   require_rank(node, x, inputs[x], 2);
   require_rank(node, modulation, inputs[modulation], 2);
   require_shape(node, row, inputs[row], {node[x].shape[0]});
-  int64_t needed = std::max(attributes.shift_column, attributes.scale_column) + node[x].shape[1];
-  if (node[modulation].shape[1] < needed)
-    fail_shape(node, "modulation columns must be at least", std::to_string(needed),
-               std::to_string(node[modulation].shape[1]));
+  require_columns(node, modulation, inputs[modulation],
+                  std::max(attributes.shift_column, attributes.scale_column) + node[x].shape[1]);
   return node[x].shape;
 }
 

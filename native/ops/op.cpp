@@ -1,5 +1,6 @@
 #include "ops/op.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -131,9 +132,61 @@ void AttributeReader::finish() const {
 
 // ---- checks -------------------------------------------------------------------------------------
 
+namespace {
+[[noreturn]] void fail(ErrorCode code, std::string_view op, const std::string &what,
+                       const std::string &expected, const std::string &got) {
+  throw Error(code, std::string(op), what + " = " + expected + ", got " + got);
+}
+} // namespace
+
 void fail_shape(const NodeTypes &node, const std::string &what, const std::string &expected,
                 const std::string &got) {
-  throw Error(ErrorCode::bad_shape, std::string(node.op), what + " = " + expected + ", got " + got);
+  fail(ErrorCode::bad_shape, node.op, what, expected, got);
+}
+
+void fail_attribute(const NodeTypes &node, const std::string &what, const std::string &expected,
+                    const std::string &got) {
+  fail(ErrorCode::bad_attribute, node.op, what, expected, got);
+}
+
+void fail_data(std::string_view op, const std::string &what, const std::string &expected,
+               const std::string &got) {
+  fail(ErrorCode::bad_input, op, what, expected, got);
+}
+
+void require_sizes(const NodeTypes &node, const std::string &what, const Shape &shape) {
+  int64_t elements = 1;
+  for (int i = shape.is_symbolic() ? 1 : 0; i < shape.rank; i++)
+    if (shape[i] < 1 || __builtin_mul_overflow(elements, shape[i], &elements) ||
+        elements > max_elements)
+      fail_shape(node, what + " sizes must be", "at least 1 and 2^44 elements at most",
+                 shape.text());
+}
+
+void require_inputs(const NodeTypes &node, std::span<const InputSpec> specs, bool is_variadic) {
+  const size_t given = node.inputs.size();
+  if (is_variadic ? given < specs.size() : given != specs.size())
+    fail(ErrorCode::bad_graph, node.op, "inputs must be",
+         (is_variadic ? "at least " : "") + std::to_string(specs.size()), std::to_string(given));
+  for (size_t i = 0; i < given; i++) {
+    const InputSpec &spec = specs[std::min(i, specs.size() - 1)];
+    const TensorType &type = node.inputs[i];
+    if (!type.is_present) {
+      if (!spec.optional)
+        fail(ErrorCode::bad_graph, node.op, std::string(spec.name) + " must be", "given", "none");
+      continue;
+    }
+    const DType expected = spec.kind == InputKind::index ? DType::i32 : DType::f32;
+    if (type.dtype != expected)
+      fail(ErrorCode::bad_graph, node.op, std::string(spec.name) + " dtype must be",
+           name_of(expected), name_of(type.dtype));
+    if (spec.kind == InputKind::weight && !type.is_weight)
+      fail(ErrorCode::bad_graph, node.op, std::string(spec.name) + " must be", "a weight",
+           "an activation");
+    if (type.shape.rank < 1)
+      fail_shape(node, std::string(spec.name) + " rank must be", "at least 1", "0");
+    require_sizes(node, spec.name, type.shape);
+  }
 }
 
 void require_rank(const NodeTypes &node, int input, const InputSpec &spec, int rank) {
@@ -142,11 +195,46 @@ void require_rank(const NodeTypes &node, int input, const InputSpec &spec, int r
                node[input].shape.text());
 }
 
-void require_shape(const NodeTypes &node, int input, const InputSpec &spec,
-                   const Shape &expected) {
+void require_shape(const NodeTypes &node, int input, const InputSpec &spec, const Shape &expected) {
   if (!(node[input].shape == expected))
     fail_shape(node, std::string(spec.name) + " shape must be", expected.text(),
                node[input].shape.text());
+}
+
+void require_columns(const NodeTypes &node, int input, const InputSpec &spec, int64_t least) {
+  if (node[input].shape.last() < least)
+    fail_shape(node, std::string(spec.name) + " columns must be",
+               "at least " + std::to_string(least), std::to_string(node[input].shape.last()));
+}
+
+void require_fixed(const NodeTypes &node, int input, const InputSpec &spec) {
+  if (node[input].shape.is_symbolic())
+    fail_shape(node, std::string(spec.name) + " dim 0 must be", "a number",
+               node[input].shape.text());
+}
+
+int64_t require_product(const NodeTypes &node, const std::string &what,
+                        std::initializer_list<int64_t> factors) {
+  int64_t product = 1;
+  for (int64_t factor : factors)
+    if (__builtin_mul_overflow(product, factor, &product) || product > max_elements)
+      fail_shape(node, what + " must be", "at most 2^44", "more");
+  return product;
+}
+
+double elements_of(const Tensor &tensor) {
+  double elements = 1;
+  for (int i = 0; i < tensor.rank; i++)
+    elements *= double(tensor.shape[i]);
+  return elements;
+}
+
+double bytes_of_all(const Tensor *inputs, int count) {
+  double bytes = 0;
+  for (int i = 0; i < count; i++)
+    if (inputs[i].rank > 0)
+      bytes += elements_of(inputs[i]) * double(bytes_of(inputs[i].dtype));
+  return bytes;
 }
 
 void require_indices(std::string_view op, const char *input, const Tensor &indices, int64_t least,
@@ -157,10 +245,9 @@ void require_indices(std::string_view op, const char *input, const Tensor &indic
     count *= indices.shape[i];
   for (int64_t i = 0; i < count; i++)
     if (values[i] < least || values[i] >= limit)
-      throw Error(ErrorCode::bad_input, std::string(op),
-                  std::string(input) + "[" + std::to_string(i) + "] must be = at least " +
-                      std::to_string(least) + " and below " + std::to_string(limit) + ", got " +
-                      std::to_string(values[i]));
+      fail_data(op, std::string(input) + "[" + std::to_string(i) + "] must be",
+                "at least " + std::to_string(least) + " and below " + std::to_string(limit),
+                std::to_string(values[i]));
 }
 
 } // namespace tubelet

@@ -91,9 +91,11 @@ public:
   void field(const char *name, int64_t &value, int64_t least = 0);
   void field(const char *name, double &value);
   void field(const char *name, bool &value);
+  /// The choices name consecutive values of the enum from `first` on.
   template <class Choice>
-  void field(const char *name, Choice &value, std::initializer_list<const char *> choices) {
-    value = static_cast<Choice>(choice(name, choices));
+  void field(const char *name, Choice &value, std::initializer_list<const char *> choices,
+             Choice first = Choice{}) {
+    value = static_cast<Choice>(int(first) + choice(name, choices));
   }
   /// Errors when an entry was not asked for.
   void finish() const;
@@ -115,7 +117,8 @@ public:
   void field(const char *name, double &) { list.push_back({name, "number"}); }
   void field(const char *name, bool &) { list.push_back({name, "flag"}); }
   template <class Choice>
-  void field(const char *name, Choice &, std::initializer_list<const char *> choices) {
+  void field(const char *name, Choice &, std::initializer_list<const char *> choices,
+             Choice = Choice{}) {
     std::string type;
     for (const char *choice : choices)
       type += (type.empty() ? "" : "|") + std::string(choice);
@@ -126,10 +129,32 @@ public:
 
 // ---- checks: each throws Error in the one form -----------------------------------------------
 
+/// More elements than any machine holds; below it no product of a shape overflows.
+constexpr int64_t max_elements = int64_t(1) << 44;
+
 [[noreturn]] void fail_shape(const NodeTypes &node, const std::string &what,
                              const std::string &expected, const std::string &got);
+[[noreturn]] void fail_attribute(const NodeTypes &node, const std::string &what,
+                                 const std::string &expected, const std::string &got);
+[[noreturn]] void fail_data(std::string_view op, const std::string &what,
+                            const std::string &expected, const std::string &got);
+/// What every op asks of its inputs: count, presence, dtype, weights where weights are needed,
+/// sizes from 1 to max_elements.
+void require_inputs(const NodeTypes &node, std::span<const InputSpec> specs, bool is_variadic);
+/// The same sizes asked of a shape that an op worked out.
+void require_sizes(const NodeTypes &node, const std::string &what, const Shape &shape);
 void require_rank(const NodeTypes &node, int input, const InputSpec &spec, int rank);
 void require_shape(const NodeTypes &node, int input, const InputSpec &spec, const Shape &expected);
+/// A [R, S] input of at least `least` columns.
+void require_columns(const NodeTypes &node, int input, const InputSpec &spec, int64_t least);
+/// No symbol in dim 0: the op's output dim could not be named.
+void require_fixed(const NodeTypes &node, int input, const InputSpec &spec);
+/// Product of factors that are at least 1; fails above max_elements.
+int64_t require_product(const NodeTypes &node, const std::string &what,
+                        std::initializer_list<int64_t> factors);
+double elements_of(const Tensor &tensor);
+/// Elements of all inputs that are present, in bytes.
+double bytes_of_all(const Tensor *inputs, int count);
 /// Every index of an i32 tensor within [least, limit).
 void require_indices(std::string_view op, const char *input, const Tensor &indices, int64_t least,
                      int64_t limit);
