@@ -1,0 +1,49 @@
+import { type AttributeOptions, choice, integer, number } from '../attributes.js';
+import { check } from '../error.js';
+import { addNode, defineOp } from '../op.js';
+import { lastDim, sameShape, shapeText } from '../shape.js';
+import type { Tensor } from '../tensor.js';
+
+export const rmsNormOp = defineOp({
+  stem: 'rms_norm',
+  inputs: { x: 'activation', weight: 'activation?' },
+  attributes: {
+    form: choice(['rms', 'l2'], 'rms'),
+    epsilon: number(),
+    groups: integer(1),
+    activation: choice(['none', 'silu'], 'none'),
+  },
+});
+
+export interface RmsNormOptions extends AttributeOptions<typeof rmsNormOp.attributes> {
+  /** [D], or [D / groups] for all groups alike. */
+  readonly weight?: Tensor | undefined;
+}
+
+/**
+ * Normalises each of `groups` equal parts of the last axis, n = D / groups elements each, then applies
+ * the activation. rms: x / sqrt(mean(x²) + epsilon)·weight (Zhang & Sennrich 2019);
+ * l2: x / max(‖x‖₂, epsilon)·sqrt(n)·weight (PyTorch's normalize, Wan's autoencoder).
+ *
+ * @param x [..., D]
+ * @returns the shape of x
+ */
+export function rmsNorm(x: Tensor, { weight, ...attributes }: RmsNormOptions): Tensor {
+  return addNode(rmsNormOp, [x, weight], attributes, ({ groups }) => {
+    const d = lastDim(x);
+    const divides = groups >= 1 && d % groups === 0;
+    check(divides, 'BAD_ATTRIBUTE', 'rms_norm', 'attribute groups', `a divisor of ${d}`, groups);
+    if (weight) {
+      const good = sameShape(weight.shape, [d]) || sameShape(weight.shape, [d / groups]);
+      check(
+        good,
+        'BAD_SHAPE',
+        'rms_norm',
+        'weight shape',
+        `[${d}] or [${d / groups}]`,
+        shapeText(weight.shape),
+      );
+    }
+    return x.shape;
+  });
+}

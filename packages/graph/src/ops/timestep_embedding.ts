@@ -1,0 +1,36 @@
+import { type AttributeOptions, flag, integer, number } from '../attributes.js';
+import { check } from '../error.js';
+import { addNode, defineOp } from '../op.js';
+import { requireRank } from '../shape.js';
+import type { Tensor } from '../tensor.js';
+
+export const timestepEmbeddingOp = defineOp({
+  stem: 'timestep_embedding',
+  inputs: { timestep: 'activation' },
+  attributes: {
+    dim: integer(),
+    maxPeriod: number(10_000),
+    flipSinToCos: flag(true),
+    downscaleFreqShift: number(0),
+    scale: number(1),
+  },
+});
+
+/**
+ * Sinusoidal features of the timestep, all in float32 as diffusers' get_timestep_embedding (0.42.1):
+ * f_i = exp(-ln(maxPeriod)·i / (dim/2 - downscaleFreqShift)), features cos(scale·t·f_i), sin(scale·t·f_i);
+ * sin first without flipSinToCos. An odd dim ends with a zero.
+ *
+ * @param timestep [R]
+ * @returns [R, dim]
+ */
+export function timestepEmbedding(
+  timestep: Tensor,
+  options: AttributeOptions<typeof timestepEmbeddingOp.attributes>,
+): Tensor {
+  return addNode(timestepEmbeddingOp, [timestep], options, ({ dim }) => {
+    requireRank('timestep_embedding', 'timestep', timestep, 1);
+    check(dim >= 2, 'BAD_ATTRIBUTE', 'timestep_embedding', 'attribute dim', 'at least 2', dim);
+    return [timestep.shape[0]!, dim];
+  });
+}
