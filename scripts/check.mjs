@@ -1,7 +1,6 @@
 // npm run check: biome, tsc over everything with its tests, clang-format, structure. npm run fix repairs what a tool can.
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { checkStructure } from './check-structure.mjs';
+import { checkStructure, readTree } from './check-structure.mjs';
 import { setup } from './setup.mjs';
 import { filesUnder, main, packageProgram, root, runLoudly } from './workspace.mjs';
 
@@ -16,7 +15,7 @@ async function clangFormat(...options) {
 }
 
 function structure() {
-  const problems = checkStructure(root);
+  const problems = checkStructure(readTree(root));
   for (const problem of problems) console.error(problem);
   return problems.length > 0 ? 1 : 0;
 }

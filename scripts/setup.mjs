@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { addon, buildAddon, addonOptions } from './build-addon.mjs';
+import { addon, addonOptions, buildAddon } from './build-addon.mjs';
 import {
   cache,
   filesUnder,

@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setup } from './setup.mjs';
-import { cache, main, packageProgram, root, runLoudly } from './workspace.mjs';
+import { cache, main, packageProgram, runLoudly } from './workspace.mjs';
 
 const report = join(cache, 'tests.json');
 
