@@ -35,11 +35,15 @@ inline int64_t rows_of(const Tensor &t) {
 }
 inline int64_t last_of(const Tensor &t) { return t.shape[t.rank - 1]; }
 
-/// One element of a weight as it is stored.
+/// One element of a weight as it is stored; files promise no alignment.
 inline float stored_value(const void *data, DType dtype, int64_t index) {
-  if (dtype == DType::f32)
-    return static_cast<const float *>(data)[index];
-  uint16_t bits = static_cast<const uint16_t *>(data)[index];
+  if (dtype == DType::f32) {
+    float value;
+    __builtin_memcpy(&value, static_cast<const uint8_t *>(data) + 4 * index, 4);
+    return value;
+  }
+  uint16_t bits;
+  __builtin_memcpy(&bits, static_cast<const uint8_t *>(data) + 2 * index, 2);
   return dtype == DType::f16 ? half_to_float(bits) : bfloat_to_float(bits);
 }
 

@@ -159,6 +159,13 @@ double bytes_of_all(const Tensor *inputs, int count);
 void require_indices(std::string_view op, const char *input, const Tensor &indices, int64_t least,
                      int64_t limit);
 
+/// Where a view lies in the memory of its tensor, in elements.
+struct ViewPlacement {
+  int64_t offset = 0;
+  bool keeps_row_stride = false; ///< else the view is contiguous
+  bool needs_contiguous = false; ///< cannot be taken of a slice of a wider tensor
+};
+
 // ---- the table ----------------------------------------------------------------------------------
 
 enum class OpId : uint16_t {
@@ -178,6 +185,8 @@ struct OpDefinition {
   std::vector<AttributeDescription> attributes;
   std::shared_ptr<const void> (*read_attributes)(AttributeReader &reader);
   Shape (*output_shape)(const NodeTypes &node, const void *attributes);
+  /// Views only: of a tensor of shape `from` whose rows are `row_stride` elements apart.
+  ViewPlacement (*place_view)(const Shape &from, int64_t row_stride, const void *attributes);
   Cost (*cost)(const Tensor *inputs, const Tensor *output, int input_count, const void *attributes);
   /// Checks what only the data can tell (indices); null where there is nothing to check.
   void (*check_data)(const Tensor *inputs, const Tensor *output, int input_count,

@@ -34,6 +34,11 @@ void check_data(const Tensor *inputs, const Tensor *output, int, const void *att
   Op::check_data(inputs, *output, *static_cast<const typename Op::Attributes *>(attributes));
 }
 
+template <class Op>
+ViewPlacement place_view(const Shape &from, int64_t row_stride, const void *attributes) {
+  return Op::place(from, row_stride, *static_cast<const typename Op::Attributes *>(attributes));
+}
+
 template <class Op> OpDefinition define(OpId id, const char *name, bool is_view) {
   OpDefinition definition{};
   definition.id = id;
@@ -47,6 +52,8 @@ template <class Op> OpDefinition define(OpId id, const char *name, bool is_view)
   definition.attributes = std::move(lister.list);
   definition.read_attributes = read_attributes<Op>;
   definition.output_shape = output_shape<Op>;
+  if constexpr (requires { &Op::place; })
+    definition.place_view = place_view<Op>;
   if constexpr (requires { &Op::cost; })
     definition.cost = cost<Op>;
   if constexpr (requires { &Op::check_data; })

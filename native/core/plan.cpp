@@ -1,0 +1,333 @@
+#include "core/convert.h"
+#include "core/plan.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tubelet {
+namespace {
+
+/// Bytes of one block; far above any memory, far below overflow.
+constexpr int64_t most_bytes = int64_t(1) << 46;
+
+int64_t capacity_elements(const Shape &shape, std::span<const int64_t> sizes) {
+  int64_t first = shape.is_symbolic() ? sizes[-1 - shape.dims[0]] : shape.dims[0];
+  return first * shape.elements(1);
+}
+
+} // namespace
+
+Plan::Plan(std::shared_ptr<Device> device, std::shared_ptr<const Graph> graph)
+    : device(std::move(device)), graph(std::move(graph)) {}
+
+Plan::~Plan() {
+  if (has_arena)
+    device->return_arena(arena_size);
+}
+
+std::shared_ptr<Plan> Plan::compile(std::shared_ptr<Device> device,
+                                    std::shared_ptr<const Graph> graph,
+                                    std::span<const std::vector<WeightPart>> weights,
+                                    std::span<const int64_t> capacity) {
+  std::shared_ptr<Plan> plan(new Plan(std::move(device), std::move(graph)));
+  plan->check_capacity(capacity);
+  plan->capacity.assign(capacity.begin(), capacity.end());
+  plan->locate();
+  plan->choose_kernels();
+  plan->plan_memory();
+  plan->pack_weights(weights);
+  plan->device->take_arena(plan->arena_size);
+  plan->has_arena = true;
+  plan->needs = {};
+  return plan;
+}
+
+void Plan::check_capacity(std::span<const int64_t> sizes) const {
+  if (sizes.size() != graph->symbols.size())
+    throw Error(ErrorCode::bad_input, "plan",
+                "capacity must have = " + std::to_string(graph->symbols.size()) +
+                    " sizes, one per symbol, got " + std::to_string(sizes.size()));
+  for (size_t i = 0; i < sizes.size(); i++)
+    if (sizes[i] < 1 || sizes[i] > INT32_MAX)
+      throw Error(ErrorCode::bad_input, "plan",
+                  "capacity of " + graph->symbols[i] + " must be = 1 to 2147483647, got " +
+                      std::to_string(sizes[i]));
+  for (const GraphTensor &tensor : graph->tensors) {
+    int64_t width = tensor.shape.elements(tensor.shape.is_symbolic() ? 1 : 0) * 4;
+    int64_t first = tensor.shape.is_symbolic() ? sizes[-1 - tensor.shape.dims[0]] : 1;
+    if (width > most_bytes / first)
+      throw Error(ErrorCode::out_of_memory, "plan",
+                  "tensor \"" + tensor.name + "\" must be = at most 2^46 bytes, got shape " +
+                      tensor.shape.text());
+  }
+}
+
+/// Decides where each tensor's bytes are; arena offsets come later.
+void Plan::locate() {
+  locations.resize(graph->tensors.size());
+  for (size_t id = 0; id < graph->tensors.size(); id++) {
+    const GraphTensor &tensor = graph->tensors[id];
+    locations[id].base = int(id);
+    locations[id].row_stride = tensor.shape.last();
+    if (tensor.shape.rank == 1)
+      locations[id].row_stride = tensor.shape.is_symbolic() ? 1 : tensor.shape.dims[0];
+    if (tensor.kind == TensorKind::constant) {
+      locations[id].place = Place::fixed;
+      locations[id].address = tensor.constant.data();
+    } else if (tensor.kind == TensorKind::weight)
+      locations[id].place = Place::fixed;
+  }
+  for (size_t i = 0; i < graph->inputs.size(); i++) {
+    locations[graph->inputs[i]].place = Place::input;
+    locations[graph->inputs[i]].slot = int(i);
+  }
+  copied_out.assign(graph->outputs.size(), true);
+  for (size_t i = 0; i < graph->outputs.size(); i++) {
+    const GraphTensor &tensor = graph->tensors[graph->outputs[i]];
+    Location &location = locations[graph->outputs[i]];
+    bool is_computed = tensor.producer >= 0 && !graph->nodes[tensor.producer].op->is_view;
+    if (!is_computed || location.place == Place::output)
+      continue;
+    location.place = Place::output;
+    location.slot = int(i);
+    copied_out[i] = false;
+  }
+  for (const GraphNode &node : graph->nodes)
+    if (node.op->is_view)
+      locate_view(node);
+  for (int output : graph->outputs)
+    if (graph->tensors[locations[output].base].kind == TensorKind::weight)
+      throw Error(ErrorCode::bad_graph, "plan",
+                  "output \"" + graph->tensors[output].name + "\" must be = computed, got a weight");
+}
+
+void Plan::locate_view(const GraphNode &node) {
+  const Location &from = locations[node.inputs[0]];
+  const Shape &shape = graph->tensors[node.inputs[0]].shape;
+  Location &to = locations[node.output];
+  bool is_contiguous = shape.rank == 1 || from.row_stride == shape.last();
+  ViewPlacement view = node.op->place_view(shape, from.row_stride, node.attributes.get());
+  if (view.needs_contiguous && !is_contiguous)
+    throw Error(ErrorCode::bad_graph, node.op->name,
+                "x must be = contiguous, got a slice of a wider tensor (node \"" + node.name +
+                    "\")");
+  int64_t stride = to.row_stride;
+  to = from;
+  to.base = from.base;
+  to.offset += view.offset * int64_t(bytes_of(graph->tensors[node.output].dtype));
+  to.row_stride = view.keeps_row_stride ? from.row_stride : stride;
+}
+
+/// A tensor as kernels see it, at the given sizes of the symbols; data is not set.
+Tensor Plan::describe(int id, std::span<const int64_t> sizes) const {
+  const GraphTensor &tensor = graph->tensors[id];
+  Tensor seen{};
+  seen.rank = tensor.shape.rank;
+  seen.dtype = tensor.dtype;
+  for (int axis = 0; axis < seen.rank; axis++)
+    seen.shape[axis] = tensor.shape.dims[axis];
+  if (tensor.shape.is_symbolic())
+    seen.shape[0] = sizes[-1 - tensor.shape.dims[0]];
+  seen.row_stride = locations[id].row_stride;
+  return seen;
+}
+
+void Plan::choose_kernels() {
+  steps.resize(graph->nodes.size());
+  needs.assign(graph->nodes.size(), KernelNeeds{});
+  for (size_t i = 0; i < graph->nodes.size(); i++) {
+    const GraphNode &node = graph->nodes[i];
+    Step &step = steps[i];
+    step.first_input = int(arguments.size());
+    if (node.op->is_view)
+      continue;
+    bool is_weight[max_inputs] = {};
+    for (size_t k = 0; k < node.inputs.size(); k++) {
+      int id = node.inputs[k];
+      arguments.push_back(id < 0 ? Tensor{} : describe(id, capacity));
+      bool is_fixed = id < 0 || graph->tensors[locations[id].base].kind == TensorKind::weight;
+      argument_tensors.push_back(is_fixed ? -1 : id);
+      const InputSpec &spec = node.op->inputs[std::min(k, node.op->inputs.size() - 1)];
+      is_weight[k] = id >= 0 && graph->tensors[id].kind == TensorKind::weight;
+      step.has_indices |= spec.kind == InputKind::index;
+    }
+    Tensor output = describe(node.output, capacity);
+    NodeSpec spec{arguments.data() + step.first_input,
+                  &output,
+                  node.attributes.get(),
+                  is_weight,
+                  int(node.inputs.size()),
+                  device->threads()};
+    for (const Kernel *kernel : device->engine().kernels(node.op->id)) {
+      if (const char *reason = kernel->accepts(spec)) {
+        step.refused.push_back({kernel->name, reason});
+        continue;
+      }
+      step.kernel = kernel;
+      break;
+    }
+    if (!step.kernel)
+      throw Error(ErrorCode::unsupported, node.op->name,
+                  "a kernel must take the node \"" + node.name + "\" = one of " +
+                      std::to_string(step.refused.size()) + ", got " +
+                      (step.refused.empty() ? "none on this device"
+                                            : std::string(step.refused.back().reason)));
+    if (step.kernel->plan)
+      step.kernel->plan(spec, needs[i]);
+  }
+}
+
+/// Liveness of every arena tensor and scratch block, then their offsets.
+void Plan::plan_memory() {
+  auto block_of = [&](int tensor, int node) {
+    Location &location = locations[locations[tensor].base];
+    if (location.place != Place::arena)
+      return;
+    if (location.slot < 0) {
+      location.slot = int(blocks.size());
+      const GraphTensor &base = graph->tensors[locations[tensor].base];
+      size_t bytes = size_t(capacity_elements(base.shape, capacity)) * bytes_of(base.dtype);
+      blocks.push_back({bytes, node, node, 0});
+    }
+    blocks[location.slot].last_node = node;
+  };
+  for (size_t i = 0; i < graph->nodes.size(); i++) {
+    const GraphNode &node = graph->nodes[i];
+    if (node.op->is_view)
+      continue;
+    block_of(node.output, int(i));
+    for (int input : node.inputs)
+      if (input >= 0)
+        block_of(input, int(i));
+    if (size_t scratch = needs[i].scratch_bytes) {
+      steps[i].scratch_block = int(blocks.size());
+      blocks.push_back({scratch, int(i), int(i), 0});
+    }
+  }
+  for (int output : graph->outputs)
+    block_of(output, int(graph->nodes.size()));
+  arena_size = place_blocks(blocks);
+  live.resize(graph->tensors.size());
+}
+
+void Plan::pack_weights(std::span<const std::vector<WeightPart>> weights) {
+  if (weights.size() != graph->weights.size())
+    throw Error(ErrorCode::bad_weight, "plan",
+                "weights must be = " + std::to_string(graph->weights.size()) + ", got " +
+                    std::to_string(weights.size()));
+  std::vector<const std::vector<WeightPart> *> parts_of(graph->tensors.size(), nullptr);
+  for (size_t i = 0; i < weights.size(); i++) {
+    const GraphTensor &tensor = graph->tensors[graph->weights[i]];
+    int64_t row = tensor.shape.elements(1), total = 0;
+    for (const WeightPart &part : weights[i]) {
+      bool is_float = part.dtype == DType::f32 || part.dtype == DType::f16 ||
+                      part.dtype == DType::bf16;
+      size_t bytes = size_t(part.elements) * bytes_of(part.dtype);
+      if (!is_float || part.elements < 1 || part.elements > most_bytes || part.elements % row ||
+          part.offset > part.buffer->bytes() || bytes > part.buffer->bytes() - part.offset)
+        throw Error(ErrorCode::bad_weight, "plan",
+                    "weight \"" + tensor.name +
+                        "\" parts must be = whole rows of f32, f16 or bf16 inside their buffer, got " +
+                        std::to_string(part.elements) + " of " + name_of(part.dtype));
+      total += part.elements;
+    }
+    if (total != tensor.shape.elements())
+      throw Error(ErrorCode::bad_weight, "plan",
+                  "weight \"" + tensor.name + "\" elements must be = " +
+                      std::to_string(tensor.shape.elements()) + ", got " + std::to_string(total));
+    parts_of[graph->weights[i]] = &weights[i];
+  }
+  for (size_t i = 0; i < graph->nodes.size(); i++) {
+    const GraphNode &node = graph->nodes[i];
+    steps[i].packed.resize(node.inputs.size());
+    for (size_t k = 0; k < node.inputs.size(); k++) {
+      int id = node.inputs[k];
+      if (id < 0)
+        continue;
+      int base = locations[id].base;
+      if (graph->tensors[base].kind != TensorKind::weight)
+        continue;
+      if (base != id && needs[i].weight_form[k] != WeightForm::f32)
+        throw Error(ErrorCode::bad_graph, node.op->name,
+                    "a packed weight must be = a whole tensor, got a view of \"" +
+                        graph->tensors[base].name + '"');
+      pack_weight(int(i), int(k), *parts_of[base], needs[i]);
+    }
+  }
+}
+
+/// Makes, or finds on the device, the form of a weight that the node's kernel wants.
+void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &parts,
+                       const KernelNeeds &need) {
+  const GraphNode &node = graph->nodes[index];
+  Step &step = steps[index];
+  const GraphTensor &tensor = graph->tensors[locations[node.inputs[input]].base];
+  WeightForm form = need.weight_form[input];
+  int64_t row_elements = tensor.shape.elements(1);
+
+  // One contiguous part in the right dtype needs no copy.
+  bool is_one = parts.size() == 1;
+  bool is_aligned = is_one && parts[0].offset % bytes_of(parts[0].dtype) == 0;
+  bool as_stored = is_aligned && (form == WeightForm::stored ||
+                                  (form == WeightForm::f32 && parts[0].dtype == DType::f32));
+  std::string key = tensor.shape.text();
+  for (const WeightPart &part : parts)
+    key += " " + std::to_string(part.buffer->id()) + ":" + std::to_string(part.offset) + ":" +
+           name_of(part.dtype) + ":" + std::to_string(part.elements);
+
+  auto each_part = [&](auto &&visit) {
+    int64_t first = 0;
+    for (const WeightPart &part : parts) {
+      int64_t rows = part.elements / row_elements;
+      visit(WeightRows{part.buffer->data() + part.offset, first, rows, row_elements, part.dtype});
+      first += rows;
+    }
+  };
+  auto make = [&]() {
+    NodeSpec spec{arguments.data() + step.first_input, nullptr, node.attributes.get(), nullptr,
+                  int(node.inputs.size()), device->threads()};
+    if (form == WeightForm::packed) {
+      Memory memory = Memory::allocate(need.packed_bytes[input], "packed weights");
+      each_part([&](const WeightRows &rows) {
+        step.kernel->pack(spec, input, rows, memory.data());
+      });
+      return memory;
+    }
+    Memory memory =
+        Memory::allocate(size_t(tensor.shape.elements()) * sizeof(float), "packed weights");
+    each_part([&](const WeightRows &rows) {
+      convert_to_f32(rows, reinterpret_cast<float *>(memory.data()));
+    });
+    return memory;
+  };
+
+  Location location = locations[node.inputs[input]];
+  Tensor &argument = arguments[step.first_input + input];
+  if (as_stored) {
+    argument.data = parts[0].buffer->data() + parts[0].offset + location.offset;
+    argument.dtype = parts[0].dtype;
+    kept_buffers.push_back(parts[0].buffer);
+    return;
+  }
+  key += form == WeightForm::packed
+             ? " " + std::to_string(reinterpret_cast<uintptr_t>(step.kernel))
+             : " f32";
+  step.packed[input] = device->packed(key, make);
+  argument.data = step.packed[input]->memory.data() +
+                  (form == WeightForm::packed ? 0 : location.offset);
+  argument.dtype = DType::f32;
+}
+
+size_t Plan::packed_bytes() const {
+  std::vector<const PackedWeight *> seen;
+  size_t total = 0;
+  for (const Step &step : steps)
+    for (const auto &weight : step.packed)
+      if (weight && std::find(seen.begin(), seen.end(), weight.get()) == seen.end()) {
+        seen.push_back(weight.get());
+        total += weight->memory.bytes();
+      }
+  return total;
+}
+
+} // namespace tubelet

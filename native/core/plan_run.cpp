@@ -1,0 +1,140 @@
+// The run of a plan: bind, then node after node. Nothing here allocates.
+#include "core/plan.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+namespace tubelet {
+namespace {
+
+size_t bytes_at(const Tensor &tensor) {
+  size_t bytes = bytes_of(tensor.dtype);
+  for (int axis = 0; axis < tensor.rank; axis++)
+    bytes *= size_t(tensor.shape[axis]);
+  return bytes;
+}
+
+[[noreturn]] void fail_binding(const char *side, const GraphTensor &tensor,
+                               const std::string &must, const std::string &got) {
+  throw Error(ErrorCode::bad_input, "plan",
+              std::string(side) + " \"" + tensor.name + "\" must be = " + must + ", got " + got);
+}
+
+/// Copies a possibly strided tensor to contiguous bytes.
+void copy_contiguous(const Tensor &from, uint8_t *to) {
+  size_t total = bytes_at(from);
+  if (total == 0)
+    return;
+  int64_t width = from.shape[from.rank - 1];
+  if (from.rank == 1 || from.row_stride == width) {
+    std::memcpy(to, from.data, total);
+    return;
+  }
+  size_t row_bytes = size_t(width) * bytes_of(from.dtype);
+  size_t stride_bytes = size_t(from.row_stride) * bytes_of(from.dtype);
+  const auto *row = static_cast<const uint8_t *>(from.data);
+  for (size_t at = 0; at < total; at += row_bytes, row += stride_bytes)
+    std::memcpy(to + at, row, row_bytes);
+}
+
+} // namespace
+
+void Plan::check_bindings(std::span<const std::shared_ptr<Buffer>> inputs,
+                          std::span<const std::shared_ptr<Buffer>> outputs,
+                          std::span<const int64_t> sizes) const {
+  if (sizes.size() != capacity.size() || inputs.size() != graph->inputs.size() ||
+      outputs.size() != graph->outputs.size())
+    throw Error(ErrorCode::bad_input, "plan",
+                "run must get = " + std::to_string(graph->inputs.size()) + " inputs, " +
+                    std::to_string(graph->outputs.size()) + " outputs and " +
+                    std::to_string(capacity.size()) + " sizes, got " +
+                    std::to_string(inputs.size()) + ", " + std::to_string(outputs.size()) +
+                    " and " + std::to_string(sizes.size()));
+  for (size_t i = 0; i < sizes.size(); i++)
+    if (sizes[i] < 0 || sizes[i] > capacity[i])
+      throw Error(ErrorCode::bad_input, "plan",
+                  "size of " + graph->symbols[i] + " must be = 0 to its capacity " +
+                      std::to_string(capacity[i]) + ", got " + std::to_string(sizes[i]));
+  for (size_t i = 0; i < inputs.size(); i++) {
+    const GraphTensor &tensor = graph->tensors[graph->inputs[i]];
+    if (size_t needed = bytes_at(describe(graph->inputs[i], sizes)); inputs[i]->bytes() < needed)
+      fail_binding("input", tensor, "at least " + std::to_string(needed) + " bytes",
+                   std::to_string(inputs[i]->bytes()));
+  }
+  for (size_t i = 0; i < outputs.size(); i++) {
+    const GraphTensor &tensor = graph->tensors[graph->outputs[i]];
+    if (size_t needed = bytes_at(describe(graph->outputs[i], sizes)); outputs[i]->bytes() < needed)
+      fail_binding("output", tensor, "at least " + std::to_string(needed) + " bytes",
+                   std::to_string(outputs[i]->bytes()));
+    if (outputs[i]->is_read_only())
+      fail_binding("output", tensor, "writable", "a mapped file");
+    for (const auto &input : inputs)
+      if (input == outputs[i])
+        fail_binding("output", tensor, "a buffer of its own", "one that is an input too");
+    for (size_t k = 0; k < i; k++)
+      if (outputs[k] == outputs[i])
+        fail_binding("output", tensor, "a buffer of its own", "one that is another output too");
+  }
+}
+
+void Plan::run(std::span<const std::shared_ptr<Buffer>> inputs,
+               std::span<const std::shared_ptr<Buffer>> outputs, std::span<const int64_t> sizes,
+               const std::atomic<int32_t> *cancel, double *node_ms) {
+  std::lock_guard lock(device->running);
+  check_bindings(inputs, outputs, sizes);
+
+  for (size_t id = 0; id < live.size(); id++) {
+    const Location &location = locations[id];
+    Tensor &tensor = live[id];
+    tensor = describe(int(id), sizes);
+    int slot = locations[location.base].slot;
+    const uint8_t *base = location.address;
+    if (location.place == Place::input)
+      base = inputs[slot]->data();
+    else if (location.place == Place::output)
+      base = outputs[slot]->data();
+    else if (location.place == Place::arena)
+      base = slot < 0 ? nullptr : device->arena() + blocks[slot].offset;
+    tensor.data = base ? const_cast<uint8_t *>(base) + location.offset : nullptr;
+  }
+  for (size_t i = 0; i < arguments.size(); i++)
+    if (argument_tensors[i] >= 0)
+      arguments[i] = live[argument_tensors[i]];
+
+  Pool &pool = device->engine().pool();
+  for (size_t i = 0; i < steps.size(); i++) {
+    const Step &step = steps[i];
+    const GraphNode &node = graph->nodes[i];
+    if (node_ms)
+      node_ms[i] = 0;
+    if (!step.kernel)
+      continue;
+    if (cancel && cancel->load(std::memory_order_relaxed) != 0)
+      throw Error(ErrorCode::aborted, "plan",
+                  "run must be = finished, got aborted before node " + std::to_string(i) + " of " +
+                      std::to_string(steps.size()));
+    auto started = std::chrono::steady_clock::now();
+    const Tensor *first = arguments.data() + step.first_input;
+    Tensor &output = live[node.output];
+    if (step.has_indices && node.op->check_data)
+      node.op->check_data(first, &output, int(node.inputs.size()), node.attributes.get());
+    void *scratch =
+        step.scratch_block < 0 ? nullptr : device->arena() + blocks[step.scratch_block].offset;
+    step.kernel->run({first, &output, node.attributes.get(), scratch, int(node.inputs.size())},
+                     pool);
+    if (node_ms)
+      node_ms[i] = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() -
+                                                             started)
+                       .count();
+  }
+  copy_outputs(outputs);
+}
+
+void Plan::copy_outputs(std::span<const std::shared_ptr<Buffer>> outputs) const {
+  for (size_t i = 0; i < outputs.size(); i++)
+    if (copied_out[i])
+      copy_contiguous(live[graph->outputs[i]], outputs[i]->data());
+}
+
+} // namespace tubelet
