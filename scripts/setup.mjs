@@ -13,6 +13,7 @@ import {
   main,
   packageFolders,
   packageProgram,
+  pnpm,
   root,
   runQuietly,
   StepError,
@@ -23,10 +24,8 @@ const lockPath = join(cache, 'setup.lock');
 const packagesWith = (path) => packageFolders().map((folder) => `${folder}/${path}`);
 
 async function installDependencies() {
-  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx';
-  const install = ['install', '--frozen-lockfile', '--prefer-offline', '--prod=false'];
-  await runQuietly('dependencies', npx, ['--yes', packageManager, ...install], {
+  const options = ['--frozen-lockfile', '--prefer-offline', '--prod=false'];
+  await runQuietly('dependencies', ...pnpm('install', ...options), {
     env: { ...process.env, npm_config_loglevel: 'warn', CI: 'true' },
   });
 }
@@ -37,6 +36,13 @@ async function buildPackages() {
     '--build',
     ...packageFolders(),
   ]);
+  // tsc leaves the output of a deleted source, which would be packed.
+  for (const folder of packageFolders()) {
+    for (const path of filesUnder(`${folder}/dist`, /\.(js|d\.ts)(\.map)?$/)) {
+      const source = path.replace('/dist/', '/src/').replace(/\.(js|d\.ts)(\.map)?$/, '.ts');
+      if (!existsSync(join(root, source))) rmSync(join(root, path));
+    }
+  }
 }
 
 const steps = [
@@ -63,7 +69,7 @@ const steps = [
     ],
     also: () => [findNvcc(), process.env.CXX, addonOptions()],
     outputs: () => [addon],
-    run: buildAddon,
+    run: () => buildAddon(),
   },
   {
     name: 'packages',

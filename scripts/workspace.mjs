@@ -1,6 +1,6 @@
 // What every script needs: where things are, the caller's folder, quiet child processes.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -95,7 +95,15 @@ export function packageProgram(name, path) {
   return join(root, 'node_modules', name, path);
 }
 
-/** Runs a script's main function; a StepError is told without its stack, and the exit code is 1. */
+/** Command and arguments that run the workspace's pnpm: a fresh machine has npm and no pnpm. */
+export function pnpm(...args) {
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return [process.platform === 'win32' ? 'npx.cmd' : 'npx', ['--yes', packageManager, ...args]];
+}
+
+/**
+ * Runs a script's body, which may answer an exit code; a StepError is told without its stack, and the code is 1.
+ */
 export async function main(body) {
   try {
     process.exitCode = (await body()) ?? process.exitCode ?? 0;
