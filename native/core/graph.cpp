@@ -11,8 +11,6 @@ constexpr uint32_t magic = 0x474C4254; // "TBLG"
 constexpr uint32_t version = 1;
 constexpr uint32_t absent = 0xFFFFFFFF;
 constexpr uint32_t longest_name = 1024;
-/// Keeps every product of dims, strides and element sizes far from overflow.
-constexpr int64_t most_elements = int64_t(1) << 44;
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
@@ -78,7 +76,7 @@ Shape read_shape(Reader &reader, size_t symbols) {
   for (int axis = 0; axis < shape.rank; axis++) {
     int64_t dim = reader.get<int64_t>();
     bool is_symbol = axis == 0 && dim < 0 && dim >= -int64_t(symbols);
-    if (!is_symbol && (dim < 1 || dim > most_elements / elements))
+    if (!is_symbol && (dim < 1 || dim > max_elements / elements))
       fail("dim " + std::to_string(axis) + " must be = a positive size or, first, a symbol, got " +
            std::to_string(dim));
     if (!is_symbol)
@@ -165,6 +163,8 @@ void check_node(const Graph &graph, const GraphNode &node) {
     if (tensor.dtype != wanted)
       fail_node(node, std::string(spec.name) + " dtype must be = " + name_of(wanted) + ", got " +
                           name_of(tensor.dtype));
+    if (spec.kind == InputKind::weight && tensor.kind != TensorKind::weight)
+      fail_node(node, std::string(spec.name) + " must be = a weight, got \"" + tensor.name + '"');
     types[i] = {tensor.shape, tensor.dtype, tensor.kind == TensorKind::weight, true};
   }
   const GraphTensor &output = graph.tensors[node.output];

@@ -1,9 +1,11 @@
 // adaLN modulation fused with its norm (DiT, Peebles and Xie 2022, section 3.2):
-//   y[t] = norm(x[t]) * (1 + modulation[row[t], scaleColumn + d]) + modulation[row[t], shiftColumn + d]
-// norm: layer = (x - mean) / sqrt(var + epsilon), without weights; rms = x / sqrt(mean(x²) + epsilon).
+//   y[t] = norm(x[t]) * (1 + modulation[row[t], scaleColumn + d]) + modulation[row[t], shiftColumn
+//   + d]
+// norm: layer = (x - mean) / sqrt(var + epsilon), without weights; rms = x / sqrt(mean(x²) +
+// epsilon).
 //   x           f32 [T, D], last axis may be a slice
-//   modulation  f32 [R, S], S >= column + D; the projected conditioning, one row per distinct timestep
-//   row         i32 [T], 0 <= row < R
+//   modulation  f32 [R, S], S >= column + D; the projected conditioning, one row per distinct
+//   timestep row         i32 [T], 0 <= row < R
 //   -> y        f32 [T, D]; may be x itself
 #pragma once
 
@@ -13,8 +15,7 @@ namespace tubelet {
 
 struct Adaln {
   enum Input { x, modulation, row };
-  static constexpr InputSpec inputs[] = {
-      {"x"}, {"modulation"}, {"row", InputKind::index}};
+  static constexpr InputSpec inputs[] = {{"x"}, {"modulation"}, {"row", InputKind::index}};
 
   enum class Norm { layer, rms };
   struct Attributes {
@@ -25,7 +26,7 @@ struct Adaln {
 
     template <class Visitor> void visit(Visitor &v) {
       v.field("norm", norm, {"layer", "rms"});
-      v.field("epsilon", epsilon);
+      v.field("epsilon", epsilon, 0.0);
       v.field("shiftColumn", shift_column);
       v.field("scaleColumn", scale_column);
     }

@@ -75,7 +75,7 @@ Cost Attention::cost(const Tensor *inputs, const Tensor &output, const Attribute
 void Attention::check_data(const Tensor *inputs, const Tensor &, const Attributes &) {
   const auto list = segments_of(inputs[segments]);
   const int64_t reach = inputs[bias].rank > 0 ? (inputs[bias].shape[0] - 1) / 2 : 0;
-  std::vector<std::pair<int32_t, int32_t>> ranges;
+  std::vector<std::pair<int64_t, int64_t>> ranges;
   for (size_t i = 0; i < list.size(); i++) {
     require_range("q", i, list[i].q_start, list[i].q_end, inputs[q].shape[0]);
     require_range("k", i, list[i].k_start, list[i].k_end, inputs[k].shape[0]);
@@ -87,13 +87,7 @@ void Attention::check_data(const Tensor *inputs, const Tensor &, const Attribute
       fail_data("attention", "segments[" + std::to_string(i) + "] distances must be",
                 "at most " + std::to_string(reach) + " as bias has them", std::to_string(farthest));
   }
-  std::sort(ranges.begin(), ranges.end());
-  for (size_t i = 1; i < ranges.size(); i++)
-    if (ranges[i].first < ranges[i - 1].second)
-      fail_data("attention", "segments q ranges must be", "apart",
-                std::to_string(ranges[i - 1].first) + " to " +
-                    std::to_string(ranges[i - 1].second) + " and " +
-                    std::to_string(ranges[i].first) + " to " + std::to_string(ranges[i].second));
+  require_apart("attention", "segments q ranges", ranges);
 }
 
 } // namespace tubelet

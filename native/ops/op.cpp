@@ -88,7 +88,13 @@ double AttributeReader::number(const char *name) {
   return *value;
 }
 
-void AttributeReader::field(const char *name, double &value) { value = number(name); }
+void AttributeReader::field(const char *name, double &value, double least) {
+  value = number(name);
+  if (value < least)
+    throw Error(ErrorCode::bad_attribute, std::string(op),
+                std::string("attribute ") + name + " must be = at least " + std::to_string(least) +
+                    ", got " + std::to_string(value));
+}
 
 void AttributeReader::field(const char *name, int64_t &value, int64_t least) {
   double given = number(name);
@@ -154,41 +160,6 @@ void fail_data(std::string_view op, const std::string &what, const std::string &
   fail(ErrorCode::bad_input, op, what, expected, got);
 }
 
-void require_sizes(const NodeTypes &node, const std::string &what, const Shape &shape) {
-  int64_t elements = 1;
-  for (int i = shape.is_symbolic() ? 1 : 0; i < shape.rank; i++)
-    if (shape[i] < 1 || __builtin_mul_overflow(elements, shape[i], &elements) ||
-        elements > max_elements)
-      fail_shape(node, what + " sizes must be", "at least 1 and 2^44 elements at most",
-                 shape.text());
-}
-
-void require_inputs(const NodeTypes &node, std::span<const InputSpec> specs, bool is_variadic) {
-  const size_t given = node.inputs.size();
-  if (is_variadic ? given < specs.size() : given != specs.size())
-    fail(ErrorCode::bad_graph, node.op, "inputs must be",
-         (is_variadic ? "at least " : "") + std::to_string(specs.size()), std::to_string(given));
-  for (size_t i = 0; i < given; i++) {
-    const InputSpec &spec = specs[std::min(i, specs.size() - 1)];
-    const TensorType &type = node.inputs[i];
-    if (!type.is_present) {
-      if (!spec.optional)
-        fail(ErrorCode::bad_graph, node.op, std::string(spec.name) + " must be", "given", "none");
-      continue;
-    }
-    const DType expected = spec.kind == InputKind::index ? DType::i32 : DType::f32;
-    if (type.dtype != expected)
-      fail(ErrorCode::bad_graph, node.op, std::string(spec.name) + " dtype must be",
-           name_of(expected), name_of(type.dtype));
-    if (spec.kind == InputKind::weight && !type.is_weight)
-      fail(ErrorCode::bad_graph, node.op, std::string(spec.name) + " must be", "a weight",
-           "an activation");
-    if (type.shape.rank < 1)
-      fail_shape(node, std::string(spec.name) + " rank must be", "at least 1", "0");
-    require_sizes(node, spec.name, type.shape);
-  }
-}
-
 void require_rank(const NodeTypes &node, int input, const InputSpec &spec, int rank) {
   if (node[input].shape.rank != rank)
     fail_shape(node, std::string(spec.name) + " rank must be", std::to_string(rank),
@@ -220,6 +191,24 @@ int64_t require_product(const NodeTypes &node, const std::string &what,
     if (__builtin_mul_overflow(product, factor, &product) || product > max_elements)
       fail_shape(node, what + " must be", "at most 2^44", "more");
   return product;
+}
+
+int64_t declared_dim(const NodeTypes &node) {
+  if (node.declared_outputs.size() != 1 || node.declared_outputs[0].shape.rank < 1)
+    fail(ErrorCode::bad_graph, node.op, "declared outputs must be", "one of rank 1 or more",
+         std::to_string(node.declared_outputs.size()));
+  return node.declared_outputs[0].shape[0];
+}
+
+void require_apart(std::string_view op, const std::string &what,
+                   std::vector<std::pair<int64_t, int64_t>> &ranges) {
+  std::sort(ranges.begin(), ranges.end());
+  auto text = [](const std::pair<int64_t, int64_t> &range) {
+    return std::to_string(range.first) + " to " + std::to_string(range.second);
+  };
+  for (size_t i = 1; i < ranges.size(); i++)
+    if (ranges[i].first < ranges[i - 1].second)
+      fail_data(op, what + " must be", "apart", text(ranges[i - 1]) + " and " + text(ranges[i]));
 }
 
 double elements_of(const Tensor &tensor) {

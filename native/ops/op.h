@@ -7,10 +7,12 @@
 
 #include <array>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -84,12 +86,14 @@ struct AttributeDescription {
   std::string type; ///< "integer", "number", "flag" or the choices joined by |
 };
 
+constexpr double max_double = std::numeric_limits<double>::max();
+
 /// Reads wire attributes into a struct; every field must come exactly once.
 class AttributeReader {
 public:
   AttributeReader(std::string_view op, std::span<const AttributeEntry> entries);
   void field(const char *name, int64_t &value, int64_t least = 0);
-  void field(const char *name, double &value);
+  void field(const char *name, double &value, double least = -max_double);
   void field(const char *name, bool &value);
   /// The choices name consecutive values of the enum from `first` on.
   template <class Choice>
@@ -114,7 +118,7 @@ private:
 class AttributeLister {
 public:
   void field(const char *name, int64_t &, int64_t = 0) { list.push_back({name, "integer"}); }
-  void field(const char *name, double &) { list.push_back({name, "number"}); }
+  void field(const char *name, double &, double = 0) { list.push_back({name, "number"}); }
   void field(const char *name, bool &) { list.push_back({name, "flag"}); }
   template <class Choice>
   void field(const char *name, Choice &, std::initializer_list<const char *> choices,
@@ -138,11 +142,6 @@ constexpr int64_t max_elements = int64_t(1) << 44;
                                  const std::string &expected, const std::string &got);
 [[noreturn]] void fail_data(std::string_view op, const std::string &what,
                             const std::string &expected, const std::string &got);
-/// What every op asks of its inputs: count, presence, dtype, weights where weights are needed,
-/// sizes from 1 to max_elements.
-void require_inputs(const NodeTypes &node, std::span<const InputSpec> specs, bool is_variadic);
-/// The same sizes asked of a shape that an op worked out.
-void require_sizes(const NodeTypes &node, const std::string &what, const Shape &shape);
 void require_rank(const NodeTypes &node, int input, const InputSpec &spec, int rank);
 void require_shape(const NodeTypes &node, int input, const InputSpec &spec, const Shape &expected);
 /// A [R, S] input of at least `least` columns.
@@ -152,6 +151,11 @@ void require_fixed(const NodeTypes &node, int input, const InputSpec &spec);
 /// Product of factors that are at least 1; fails above max_elements.
 int64_t require_product(const NodeTypes &node, const std::string &what,
                         std::initializer_list<int64_t> factors);
+/// Dim 0 of the declared output, for ops whose inputs leave it free.
+int64_t declared_dim(const NodeTypes &node);
+/// The half-open ranges [first, second) share nothing. Sorts them.
+void require_apart(std::string_view op, const std::string &what,
+                   std::vector<std::pair<int64_t, int64_t>> &ranges);
 double elements_of(const Tensor &tensor);
 /// Elements of all inputs that are present, in bytes.
 double bytes_of_all(const Tensor *inputs, int count);

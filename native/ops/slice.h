@@ -1,5 +1,5 @@
-// x[..., start:end] along the first or the last axis: a view, no data moves. A slice of the last axis
-// keeps the row stride of x; a symbolic first axis cannot be sliced.
+// x[..., start:end] along the first or the last axis: a view, no data moves. A slice of the last
+// axis keeps the row stride of x; a symbolic first axis cannot be sliced.
 #pragma once
 
 #include "ops/op.h"

@@ -1,0 +1,17 @@
+#include "ops/clamp.h"
+
+namespace tubelet {
+
+Shape Clamp::output_shape(const NodeTypes &node, const Attributes &attributes) {
+  if (attributes.min > attributes.max)
+    fail_attribute(node, "attribute min must be", "at most max " + std::to_string(attributes.max),
+                   std::to_string(attributes.min));
+  return node[x].shape;
+}
+
+Cost Clamp::cost(const Tensor *, const Tensor &output, const Attributes &) {
+  const double elements = elements_of(output);
+  return {2 * elements, 8 * elements};
+}
+
+} // namespace tubelet
