@@ -1,0 +1,283 @@
+import { assign, sumOf } from '../combination.js';
+import {
+  boolean,
+  type ConfigOf,
+  integer,
+  nullable,
+  number,
+  numbers,
+  oneOf,
+  readConfig,
+  requireConfig,
+  unsupported,
+} from '../config.js';
+import { mustBe } from '../error.js';
+import { shiftFlowSigmas } from '../flow-sigmas.js';
+import { solve } from '../linear-system.js';
+import {
+  type NoiseLevel,
+  noiseLevel,
+  outputRegister,
+  predictedData,
+  predictedNoise,
+} from '../multistep.js';
+import { inDouble, noiseTable, type Rounding, tableFields } from '../noise-table.js';
+import { beginOf, checkFinite, checkOptions, onlyOneOf, range, stepCount } from '../options.js';
+import type { Assignment, Combination, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import {
+  distributeSigmas,
+  interpolate,
+  requireOneDistribution,
+  sigmaDistributionFields,
+  timestepOfSigma,
+} from '../sigmas.js';
+import { linspace, roundHalfEven, spacedTimestepsAboveLowest } from '../spacing.js';
+
+const name = 'UniPCMultistepScheduler';
+
+const fields = {
+  ...tableFields,
+  solver_order: integer(2, 1, 3),
+  prediction_type: oneOf('epsilon', 'sample', 'v_prediction', 'flow_prediction'),
+  thresholding: boolean(false),
+  dynamic_thresholding_ratio: number(0.995, 0, 1),
+  sample_max_value: number(1),
+  predict_x0: boolean(true),
+  // midpoint, heun and logrho mean bh2: names of other solvers, in configs that were converted.
+  solver_type: oneOf('bh2', 'bh1', 'midpoint', 'heun', 'logrho'),
+  lower_order_final: boolean(true),
+  disable_corrector: numbers(0, Number.MAX_SAFE_INTEGER),
+  solver_p: unsupported(),
+  ...sigmaDistributionFields,
+  use_flow_sigmas: boolean(false),
+  flow_shift: number(1, 0),
+  timestep_spacing: oneOf('linspace', 'leading', 'trailing'),
+  steps_offset: integer(0, 0),
+  final_sigmas_type: oneOf('zero', 'sigma_min'),
+  rescale_betas_zero_snr: boolean(false),
+  use_dynamic_shifting: boolean(false),
+  time_shift_type: oneOf('exponential', 'linear'),
+  sigma_min: nullable(number(0, 0)),
+  sigma_max: nullable(number(0, 0)),
+  shift_terminal: nullable(number(0, 0, 1)),
+};
+
+type Config = ConfigOf<typeof fields>;
+
+/**
+ * UniPC: a predictor of order p over the last p outputs, and a corrector that does the step before once more with the
+ * output it led to, at no further call of the model. `sigma` is the weight of the noise with flow sigmas, else the ratio
+ * of noise to data.
+ *
+ * Source: diffusers 0.42.1 scheduling_unipc_multistep.py; Zhao et al. 2023, algorithms 1 and 2.
+ */
+export function unipcMultistep(json: Readonly<Record<string, unknown>> = {}): Scheduler {
+  const config = readConfig(name, fields, json);
+  requireOneDistribution(name, config);
+  const { shift_terminal, prediction_type } = config;
+  const flow = config.use_flow_sigmas;
+  requireConfig(name, !shift_terminal || flow, 'use_flow_sigmas', 'true with shift_terminal', flow);
+  requireConfig(
+    name,
+    config.predict_x0 || prediction_type !== 'flow_prediction',
+    'prediction_type',
+    'epsilon, sample or v_prediction with predict_x0 false',
+    prediction_type,
+  );
+  requireConfig(
+    name,
+    config.solver_type !== 'bh1' || config.final_sigmas_type !== 'zero',
+    'final_sigmas_type',
+    'sigma_min with solver_type bh1, which is not a number at sigma 0',
+    config.final_sigmas_type,
+  );
+  return { name, schedule: (options) => schedule(config, options) };
+}
+
+function schedule(config: Config, options: ScheduleOptions) {
+  checkOptions(name, options, 'sigmas', 'mu');
+  onlyOneOf(name, options, 'steps', 'sigmas');
+  const { sigmas } = course(config, options, inDouble);
+  // Whole timesteps are cut off rather than rounded, so diffusers' float32 tables decide some of them.
+  const { timesteps } = course(config, options, Math.fround);
+  const count = timesteps.length;
+  const begin = beginOf(name, options, count);
+  const levels = sigmas.map((sigma) => noiseLevel(sigma, config.use_flow_sigmas));
+  const orders = range(0, count).map((i) => {
+    const highest = config.lower_order_final
+      ? Math.min(config.solver_order, count - i)
+      : config.solver_order;
+    return Math.min(highest, i - begin + 1);
+  });
+  const steps = range(begin, count).map((i): Step => {
+    const corrects = i > begin && !config.disable_corrector.includes(i - 1);
+    const correction = corrects
+      ? update(config, levels, i - 1, orders[i - 1], true)
+      : { sample: 1 };
+    return {
+      timestep: timesteps[i],
+      sigma: sigmas[i],
+      before: [],
+      input: { sample: 1 },
+      after: [
+        ...output(config, levels[i], i),
+        assign('corrected', correction),
+        assign('sample', update(config, levels, i, orders[i], false)),
+      ],
+      addNoise: { sample: levels[i].alpha, noise: levels[i].sigma },
+    };
+  });
+  return checkFinite({
+    scheduler: name,
+    initialNoiseScale: 1,
+    timesteps,
+    sigmas,
+    begin,
+    predictsVariance: false,
+    steps,
+  });
+}
+
+/** The corrector reads one output more than the solver's order. */
+function register(config: Config, index: number): string {
+  return outputRegister(index, config.solver_order + 1);
+}
+
+/** Keeps what the solver integrates: the predicted data, or the predicted noise. */
+function output(config: Config, level: NoiseLevel, index: number): Assignment[] {
+  const set = register(config, index);
+  if (!config.predict_x0) return [assign(set, predictedNoise(config.prediction_type, level))];
+  const data = assign(set, predictedData(config.prediction_type, level));
+  if (!config.thresholding) return [data];
+  const { dynamic_thresholding_ratio: ratio, sample_max_value: max } = config;
+  return [data, { kind: 'threshold', set, of: set, ratio, max }];
+}
+
+/**
+ * One step from level `from` to the next, of the given order. The predictor uses the outputs up to `from`; the corrector
+ * the one after it too. Both start at `corrected`, the sample at `from`.
+ */
+function update(
+  config: Config,
+  levels: readonly NoiseLevel[],
+  from: number,
+  order: number,
+  corrector: boolean,
+): Combination {
+  const [start, end] = [levels[from], levels[from + 1]];
+  const step = end.lambda - start.lambda;
+  const hh = config.predict_x0 ? -step : step;
+  const phi1 = Math.expm1(hh);
+  const scale = config.solver_type === 'bh1' ? hh : phi1;
+  const earlier = range(1, order);
+  const ratios = earlier.map((back) => (levels[from - back].lambda - start.lambda) / step);
+  const weights = corrector
+    ? correctorWeights([...ratios, 1], hh, phi1, scale)
+    : predictorWeights(ratios, hh, phi1, scale);
+  const latest: Combination = { [register(config, from)]: 1 };
+  const slopes = earlier.map((back, k): [number, Combination] => [
+    weights[k] / ratios[k],
+    sumOf([1, { [register(config, from - back)]: 1 }], [-1, latest]),
+  ]);
+  if (corrector) {
+    const reached = { [register(config, from + 1)]: 1 };
+    slopes.push([weights[order - 1], sumOf([1, reached], [-1, latest])]);
+  }
+  const [kept, added] = config.predict_x0
+    ? [end.sigma / start.sigma, end.alpha]
+    : [end.alpha / start.alpha, end.sigma];
+  return sumOf(
+    [kept, { corrected: 1 }],
+    [-added * phi1, latest],
+    ...slopes.map(([weight, slope]) => [-added * scale * weight, slope] as const),
+  );
+}
+
+function predictorWeights(
+  ratios: readonly number[],
+  hh: number,
+  phi1: number,
+  scale: number,
+): number[] {
+  // Order 2 takes 1/2 instead of the solution, as the paper's appendix F does.
+  if (ratios.length < 2) return ratios.map(() => 0.5);
+  return phiWeights(ratios, hh, phi1, scale);
+}
+
+function correctorWeights(
+  ratios: readonly number[],
+  hh: number,
+  phi1: number,
+  scale: number,
+): number[] {
+  return ratios.length === 1 ? [0.5] : phiWeights(ratios, hh, phi1, scale);
+}
+
+/** Σ weight · ratio^k = (k + 1)! · phi_(k+2)(hh) · hh / scale, for k from 0 (theorem 3.1). */
+function phiWeights(ratios: readonly number[], hh: number, phi1: number, scale: number): number[] {
+  let phi = phi1 / hh - 1;
+  let factorial = 1;
+  const right = ratios.map((_, k) => {
+    const value = (phi * factorial) / scale;
+    factorial *= k + 2;
+    phi = phi / hh - 1 / factorial;
+    return value;
+  });
+  return solve(
+    right.map((_, k) => ratios.map((ratio) => ratio ** k)),
+    right,
+  );
+}
+
+/** Timesteps and sigmas; the sigmas have one more at the end. */
+function course(config: Config, options: ScheduleOptions, rounding: Rounding) {
+  const { num_train_timesteps: train, use_flow_sigmas: flow } = config;
+  if (options.sigmas && (!flow || isDistributed(config))) {
+    throw mustBe(name, 'sigmas', 'given only with flow sigmas', options.sigmas, 'UNSUPPORTED');
+  }
+  const lastAlphaCumprod = 2 ** -24;
+  const table = noiseTable(name, config, { lastAlphaCumprod, rounding });
+  const count = options.sigmas?.length ?? stepCount(name, options);
+  const max = config.sigma_max ?? table.sigmas[train - 1];
+  const min = config.sigma_min ?? table.sigmas[0];
+  const distributed = distributeSigmas(config, max, min, count);
+  if (distributed) {
+    const sigmas =
+      flow && config.use_karras_sigmas ? distributed.map((s) => s / (s + 1)) : distributed;
+    const exact = sigmas.map((sigma) => timestepOfSigma(sigma, table.logSigmas));
+    const timesteps = !config.use_karras_sigmas
+      ? exact.map(Math.trunc)
+      : flow
+        ? sigmas.map((sigma) => Math.trunc(sigma * train))
+        : exact.map(roundHalfEven);
+    return { timesteps, sigmas: [...sigmas, lastSigma(config, sigmas[count - 1])] };
+  }
+  if (flow) {
+    const unshifted = options.sigmas ?? linspace(1, 1 / train, count + 1).slice(0, -1);
+    const shift = { ...config, shift: config.flow_shift };
+    const sigmas = shiftFlowSigmas(name, shift, unshifted, options.mu);
+    // At sigma 1 nothing is left of the data, and its logarithm is infinite.
+    if (Math.abs(sigmas[0] - 1) < 1e-6) sigmas[0] -= 1e-6;
+    return {
+      timesteps: sigmas.map((sigma) => Math.trunc(sigma * train)),
+      sigmas: [...sigmas, lastSigma(config, sigmas[count - 1])],
+    };
+  }
+  const timesteps = spacedTimestepsAboveLowest({
+    spacing: config.timestep_spacing,
+    count,
+    train,
+    last: train,
+    offset: config.steps_offset,
+  });
+  const sigmas = timesteps.map((timestep) => interpolate(timestep, table.sigmas));
+  return { timesteps, sigmas: [...sigmas, lastSigma(config, table.sigmas[0])] };
+}
+
+function isDistributed(config: Config): boolean {
+  return config.use_karras_sigmas || config.use_exponential_sigmas || config.use_beta_sigmas;
+}
+
+function lastSigma(config: Config, lowest: number): number {
+  return config.final_sigmas_type === 'zero' ? 0 : lowest;
+}
