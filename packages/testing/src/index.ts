@@ -1,1 +1,4 @@
-export {};
+export { doubleArithmetic, type LatentsShape } from './double-arithmetic.js';
+export { goldensFolder } from './goldens/folder.js';
+export { type CaseResult, checkSamplerCase } from './goldens/samplers.js';
+export { type FixtureTensor, readSafetensorsFixture } from './safetensors-fixture.js';
