@@ -32,8 +32,8 @@ function requirePrograms() {
 }
 
 // A build folder made by another generator or in another place cannot be continued.
-function forgetForeignCache(out) {
-  const cachePath = join(out, 'CMakeCache.txt');
+function forgetForeignCache() {
+  const cachePath = join(root, 'build/CMakeCache.txt');
   if (!existsSync(cachePath)) return;
   const text = readFileSync(cachePath, 'utf8');
   const generator = findProgram('ninja') ? 'Ninja' : 'Unix Makefiles';
@@ -42,39 +42,20 @@ function forgetForeignCache(out) {
     (process.platform === 'win32' || text.includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`));
   if (same) return;
   rmSync(cachePath);
-  rmSync(join(out, 'CMakeFiles'), { recursive: true, force: true });
+  rmSync(join(root, 'build/CMakeFiles'), { recursive: true, force: true });
 }
 
-/**
- * Configures and builds into `out` (its `Release/tubelet.node`); `options` go over those of the environment.
- * Answers what CMake said about optional parts.
- */
-export async function buildAddon({
-  out = join(root, 'build'),
-  arch = process.arch,
-  options = {},
-} = {}) {
+/** Configures and builds; answers what CMake said about optional parts. */
+export async function buildAddon() {
   requirePrograms();
-  forgetForeignCache(out);
+  forgetForeignCache();
   const cmakeJs = packageProgram('cmake-js', 'bin/cmake-js');
-  const folders = ['--directory', root, '--out', out, '--arch', arch];
+  const cmake = (name, ...args) =>
+    runQuietly(name, process.execPath, [cmakeJs, ...args, '--directory', root]);
   // All options, always: CMake remembers the last value. `build` alone ignores options once a build folder exists.
-  const settings = Object.entries({ ...addonOptions(), ...options });
-  const configured = await runQuietly('configure', process.execPath, [
-    cmakeJs,
-    'configure',
-    ...folders,
-    ...settings.map(([name, value]) => `--CD${name}=${value}`),
-  ]);
-  await runQuietly('addon', process.execPath, [
-    cmakeJs,
-    'build',
-    ...folders,
-    '--parallel',
-    String(availableParallelism()),
-  ]);
-  if (!existsSync(join(out, 'Release/tubelet.node'))) {
-    throw new StepError(`The build left no ${join(out, 'Release/tubelet.node')}.`);
-  }
+  const options = Object.entries(addonOptions()).map(([name, value]) => `--CD${name}=${value}`);
+  const configured = await cmake('configure', 'configure', ...options);
+  await cmake('addon', 'build', '--parallel', String(availableParallelism()));
+  if (!existsSync(join(root, addon))) throw new StepError(`The build left no ${addon}.`);
   return [...configured.matchAll(/^-- (tubelet: .*)$/gm)].map((match) => match[1]);
 }

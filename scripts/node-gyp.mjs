@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Stands in for node-gyp under prebuildify, which spawns `<this> rebuild --target=20.20.2 --arch=x64 --release` in its
-// staging folder: cmake-js would take --target for a CMake target. A prebuilt addon comes without the CUDA library.
-import { resolve } from 'node:path';
+// staging folder. The addon is built where it always is (the CUDA library beside it is not part of it) and copied.
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildAddon } from './build-addon.mjs';
-import { main } from './workspace.mjs';
+import { addon, buildAddon } from './build-addon.mjs';
+import { main, root, StepError } from './workspace.mjs';
 
 const { values } = parseArgs({
   strict: false,
@@ -12,5 +13,11 @@ const { values } = parseArgs({
 });
 
 await main(async () => {
-  await buildAddon({ out: resolve('build'), arch: values.arch, options: { TUBELET_CUDA: 'OFF' } });
+  if (values.arch !== process.arch) {
+    throw new StepError(`The addon is built on its own machine: this is ${process.arch}.`);
+  }
+  await buildAddon();
+  const staged = resolve(addon);
+  mkdirSync(dirname(staged), { recursive: true });
+  copyFileSync(join(root, addon), staged);
 });
