@@ -10,8 +10,8 @@ async function clangFormat(...options) {
   const files = ['native', 'cuda'].flatMap((folder) => filesUnder(folder, /\.(cpp|h|cu|cuh)$/));
   if (files.length === 0) return 0;
   const module = packageProgram('clang-format-node', 'build/index.js');
-  const { getClangFormatPath } = await import(pathToFileURL(module).href);
-  return runLoudly(getClangFormatPath(), [...options, ...files]);
+  const { clangFormatPath } = await import(pathToFileURL(module).href);
+  return runLoudly(clangFormatPath, [...options, ...files]);
 }
 
 function structure() {
