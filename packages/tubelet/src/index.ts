@@ -1,1 +1,8 @@
-export {};
+export {
+  type CleanPromptOptions,
+  cleanPrompt,
+  type EncodedText,
+  type EncodeOptions,
+  loadTokenizer,
+  type Tokenizer,
+} from './text/index.js';
