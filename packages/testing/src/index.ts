@@ -1,4 +1,5 @@
 export { doubleArithmetic, type LatentsShape } from './double-arithmetic.js';
 export { goldensFolder } from './goldens/folder.js';
 export { type CaseResult, checkSamplerCase } from './goldens/samplers.js';
+export { checkTokenizerCase, type TokenizerCaseResult } from './goldens/tokenizers.js';
 export { type FixtureTensor, readSafetensorsFixture } from './safetensors-fixture.js';
