@@ -49,7 +49,7 @@ export async function checkSamplerCase(directory: string): Promise<CaseResult> {
 
 async function diffusersErrors(golden: Case): Promise<number[]> {
   const { config, tensors, stepCounts } = golden;
-  const scheduler = schedulerFromConfig(config.scheduler as Json);
+  const scheduler = schedulerFromConfig((config.scheduler ?? {}) as Json);
   const errors: number[] = [];
   for (const steps of stepCounts) {
     const begin = 'begin' in config ? Math.floor(steps / 3) : undefined;

@@ -1,0 +1,52 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CaseResult, checkSamplerCase } from './samplers.js';
+
+/** What a run says about one case; `reason` is empty for a pass. */
+export interface CaseVerdict {
+  /** family/name */
+  readonly case: string;
+  readonly verdict: 'pass' | 'fail' | 'skip';
+  readonly maxError: number | null;
+  readonly tolerance: number | null;
+  readonly reason: string;
+}
+
+/** The check of every family there is a model for: the folder of a case goes in. */
+const checks: Readonly<Record<string, (directory: string) => Promise<CaseResult>>> = {
+  samplers: checkSamplerCase,
+};
+
+/** The cases of a folder of goldens, `family/name`, sorted. */
+export async function listCases(folder: string): Promise<string[]> {
+  const folders = async (path: string) =>
+    (await readdir(path, { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name)
+      .sort();
+  const families = await folders(folder);
+  const cases = await Promise.all(
+    families.map(async (family) =>
+      (await folders(join(folder, family))).map((name) => `${family}/${name}`),
+    ),
+  );
+  return cases.flat();
+}
+
+/** Runs one case. What refuses with the code UNSUPPORTED is a skip; any other error is a failure. */
+export async function checkCase(folder: string, name: string): Promise<CaseVerdict> {
+  const none = { case: name, maxError: null, tolerance: null };
+  const family = name.split('/')[0];
+  const check = checks[family];
+  if (!check) return { ...none, verdict: 'skip', reason: `no check knows the family ${family}` };
+  try {
+    const { maxError, tolerance } = await check(join(folder, name));
+    const isClose = maxError <= tolerance;
+    const reason = isClose ? '' : `error must be = at most ${tolerance}, got ${maxError}`;
+    return { case: name, maxError, tolerance, verdict: isClose ? 'pass' : 'fail', reason };
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message?: string };
+    const verdict = code === 'UNSUPPORTED' ? 'skip' : 'fail';
+    return { ...none, verdict, reason: message ?? String(error) };
+  }
+}
