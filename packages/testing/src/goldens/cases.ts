@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
+import { checkTokenizerCase } from './tokenizers.js';
 
 /** What a run says about one case; `reason` is empty for a pass. */
 export interface CaseVerdict {
@@ -12,9 +13,12 @@ export interface CaseVerdict {
   readonly reason: string;
 }
 
+type Check = (directory: string) => Promise<CaseResult & { readonly reason?: string }>;
+
 /** The check of every family there is a model for: the folder of a case goes in. */
-const checks: Readonly<Record<string, (directory: string) => Promise<CaseResult>>> = {
+const checks: Readonly<Record<string, Check>> = {
   samplers: checkSamplerCase,
+  tokenizers: checkTokenizerCase,
 };
 
 /** The cases of a folder of goldens, `family/name`, sorted. */
@@ -40,9 +44,10 @@ export async function checkCase(folder: string, name: string): Promise<CaseVerdi
   const check = checks[family];
   if (!check) return { ...none, verdict: 'skip', reason: `no check knows the family ${family}` };
   try {
-    const { maxError, tolerance } = await check(join(folder, name));
+    const { maxError, tolerance, reason: difference } = await check(join(folder, name));
     const isClose = maxError <= tolerance;
-    const reason = isClose ? '' : `error must be = at most ${tolerance}, got ${maxError}`;
+    const far = difference ?? `error must be = at most ${tolerance}, got ${maxError}`;
+    const reason = isClose ? '' : far;
     return { case: name, maxError, tolerance, verdict: isClose ? 'pass' : 'fail', reason };
   } catch (error) {
     const { code, message } = error as { code?: unknown; message?: string };
