@@ -147,11 +147,18 @@ describe('words', () => {
     expect(problems(inRuntime(text))).toEqual([]);
   });
 
+  it('lets the head comment of an op name its source, and nothing below it', () => {
+    const head = '// As in the VAE of Wan.\n// y = x\n';
+    expect(problems({ 'native/ops/clamp.h': `${head}#pragma once\n` })).toEqual([]);
+    expectOne({ 'native/ops/clamp.h': `${head}#pragma once\n// Wan\n` }, "a model's name");
+    expectOne({ 'native/ops/clamp.cpp': head }, "a model's name");
+  });
+
   it.each([
     ['// TODO: later', 'unfinished'],
     ['// FIXME', 'unfinished'],
     ['throw new Error("not implemented")', 'unfinished'],
-    ['// this is no longer a class', 'tells history'],
+    ['// no longer needed', 'tells history'],
     ['// for now a list', 'tells history'],
     ['// see issue #12', 'tells history'],
     ['const params = {}', 'config, never params'],
