@@ -1,0 +1,110 @@
+// The register tile that linear, convolution and attention share: R rows of A against one panel of
+// packed B, over one or several taps. A is read where it lies, through row pointers, so nothing is
+// copied or unrolled into columns: a convolution is the same loop with more taps.
+#pragma once
+
+#include "cpu/kernel_support.h"
+
+namespace tubelet::TUBELET_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int tile_rows = 8, tile_vectors = 3; // 24 accumulators of 32 registers
+#elif defined(__AVX2__)
+constexpr int tile_rows = 6, tile_vectors = 2; // 12 of 16
+#else
+constexpr int tile_rows = 4, tile_vectors = 2; // 8 of 16
+#endif
+constexpr int panel_width = tile_vectors * lanes;
+
+/// B of n columns is packed as panels of panel_width columns, k major inside a panel; the last panel
+/// is as narrow as whole vectors allow, filled with zeros.
+struct Panels {
+  int64_t columns;
+  int64_t count() const { return ceil_div(columns, panel_width); }
+  int64_t width(int64_t panel) const {
+    return smaller(panel_width, ceil_div(columns - panel * panel_width, lanes) * lanes);
+  }
+  /// Floats before a panel, for `depth` rows of B.
+  int64_t offset(int64_t panel, int64_t depth) const { return panel * panel_width * depth; }
+  int64_t padded() const { return ceil_div(columns, lanes) * lanes; }
+};
+
+/// One tap of a tile: a row pointer per tile row, and the packed rows of B they meet.
+struct Tap {
+  const float *rows[tile_rows];
+  int64_t first; ///< row of the panel, in B's depth
+};
+
+template <int R, int V>
+inline void tile(const Tap *taps, int64_t tap_count, int64_t depth, const float *panel, float *c,
+                 bool accumulate) {
+  Vec sums[R][V];
+  for (int r = 0; r < R; r++)
+    for (int v = 0; v < V; v++)
+      sums[r][v] = accumulate ? load(c + r * panel_width + v * lanes) : Vec{};
+  for (int64_t t = 0; t < tap_count; t++) {
+    const float *b = panel + taps[t].first * (V * lanes);
+    const float *a[R];
+    for (int r = 0; r < R; r++)
+      a[r] = taps[t].rows[r];
+    for (int64_t k = 0; k < depth; k++, b += V * lanes) {
+      Vec column[V];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++)
+        column[v] = load(b + v * lanes);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; r++) {
+        Vec value = broadcast(a[r][k]);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+          sums[r][v] = fma(value, column[v], sums[r][v]);
+      }
+    }
+  }
+  for (int r = 0; r < R; r++)
+    for (int v = 0; v < V; v++)
+      store(c + r * panel_width + v * lanes, sums[r][v]);
+}
+
+template <int R>
+inline void tile_of_rows(const Tap *taps, int64_t tap_count, int64_t depth, const float *panel,
+                         int64_t vectors, float *c, bool accumulate) {
+  if (vectors == 1)
+    tile<R, 1>(taps, tap_count, depth, panel, c, accumulate);
+  else if (vectors == 2)
+    tile<R, 2>(taps, tap_count, depth, panel, c, accumulate);
+  else
+    tile<R, tile_vectors>(taps, tap_count, depth, panel, c, accumulate);
+}
+
+/// c (rows panel_width apart) = or += sum over taps of A · B, k ascending within each tap. The order
+/// of an element's sum does not depend on `rows` or `vectors`.
+inline void multiply_tile(int rows, const Tap *taps, int64_t tap_count, int64_t depth,
+                          const float *panel, int64_t vectors, float *c, bool accumulate) {
+  switch (rows) {
+  case 1:
+    return tile_of_rows<1>(taps, tap_count, depth, panel, vectors, c, accumulate);
+  case 2:
+    return tile_of_rows<2>(taps, tap_count, depth, panel, vectors, c, accumulate);
+  case 3:
+    return tile_of_rows<3>(taps, tap_count, depth, panel, vectors, c, accumulate);
+  case 4:
+    return tile_of_rows<4>(taps, tap_count, depth, panel, vectors, c, accumulate);
+#if defined(__AVX2__)
+  case 5:
+    return tile_of_rows<5>(taps, tap_count, depth, panel, vectors, c, accumulate);
+  case 6:
+    return tile_of_rows<6>(taps, tap_count, depth, panel, vectors, c, accumulate);
+#endif
+#if defined(__AVX512F__)
+  case 7:
+    return tile_of_rows<7>(taps, tap_count, depth, panel, vectors, c, accumulate);
+  case 8:
+    return tile_of_rows<8>(taps, tap_count, depth, panel, vectors, c, accumulate);
+#endif
+  }
+}
+
+} // namespace
+} // namespace tubelet::TUBELET_ISA
