@@ -1,0 +1,164 @@
+#include "binding/device.h"
+
+#include "binding/arguments.h"
+#include "binding/buffer.h"
+#include "binding/errors.h"
+#include "binding/graph.h"
+#include "binding/plan.h"
+
+namespace tubelet::binding {
+namespace {
+
+constexpr int64_t most_threads = 1024;
+constexpr int64_t most_parts = 4096; ///< stored tensors that make one weight
+
+class CompileJob : public Job {
+public:
+  explicit CompileJob(std::shared_ptr<OpenDevice> owner) : Job(std::move(owner)) {
+    device = this->owner->device();
+  }
+
+  void work() override { plan = Plan::compile(device, graph, weights, capacity); }
+
+  Napi::Value result(Napi::Env env) override {
+    owner->device();
+    Instance &instance = Instance::of(env);
+    return instance.construct(instance.plan_class, {owner, nullptr, std::move(plan)});
+  }
+
+  std::shared_ptr<const Graph> graph;
+  std::vector<std::vector<WeightPart>> weights;
+  std::vector<int64_t> capacity;
+
+private:
+  std::shared_ptr<Device> device;
+  std::shared_ptr<Plan> plan;
+};
+
+WeightPart weight_part(const Argument &argument, Napi::Value value, const OpenDevice *owner) {
+  Napi::Object given = object(argument, value);
+  auto field = [&](const char *name) { return Argument{argument.op, argument.what + "." + name}; };
+  WeightPart part;
+  part.buffer = buffer_of(field("buffer"), given.Get("buffer"), owner);
+  part.offset = size_t(whole_number(field("offset"), given.Get("offset"), 0, most_bytes));
+  part.dtype = dtype(field("dtype"), given.Get("dtype"));
+  part.elements = whole_number(field("elements"), given.Get("elements"), 1, most_bytes);
+  return part;
+}
+
+} // namespace
+
+OpenDevice::OpenDevice(Napi::Env env, std::shared_ptr<Device> core)
+    : queue(Queue::start(env)), core(std::move(core)) {}
+
+const std::shared_ptr<Device> &OpenDevice::device() const {
+  if (!core)
+    throw disposed("device");
+  return core;
+}
+
+void OpenDevice::close() {
+  while (!children.empty())
+    (*children.begin())->release();
+  queue->close();
+  core.reset();
+}
+
+Napi::Function JsDevice::define(Napi::Env env) {
+  return DefineClass(env, "Device",
+                     {InstanceAccessor<&JsDevice::kind>("kind"),
+                      InstanceAccessor<&JsDevice::threads>("threads"),
+                      InstanceAccessor<&JsDevice::isa>("isa"),
+                      InstanceAccessor<&JsDevice::bytes_in_use>("bytesInUse"),
+                      InstanceMethod<&JsDevice::allocate>("allocate"),
+                      InstanceMethod<&JsDevice::map>("map"),
+                      InstanceMethod<&JsDevice::compile>("compile"),
+                      InstanceMethod<&JsDevice::dispose>("dispose"),
+                      InstanceMethod<&JsDevice::dispose>(dispose_symbol(env))});
+}
+
+JsDevice::JsDevice(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsDevice>(info) {
+  guarded(Env(), [&] {
+    Napi::Object given = object({"device", "options"}, info[0]);
+    DeviceOptions options;
+    options.kind = text({"device", "kind"}, given.Get("kind"));
+    if (Napi::Value threads = given.Get("threads"); !threads.IsUndefined())
+      options.threads = int(whole_number({"device", "threads"}, threads, 1, most_threads));
+    if (Napi::Value isa = given.Get("isa"); !isa.IsUndefined())
+      options.isa = text({"device", "isa"}, isa);
+    owner = std::make_shared<OpenDevice>(Env(), Device::open(options));
+    napi_type_tag tag = Instance::of(Env()).tag(Kind::device);
+    info.This().As<Napi::Object>().TypeTag(&tag);
+  });
+}
+
+const std::shared_ptr<OpenDevice> &JsDevice::opened() const {
+  if (!owner)
+    throw disposed("device");
+  owner->device();
+  return owner;
+}
+
+Napi::Value JsDevice::kind(const Napi::CallbackInfo &info) {
+  return guarded(Env(),
+                 [&] { return Napi::String::New(info.Env(), opened()->device()->kind()); });
+}
+
+Napi::Value JsDevice::threads(const Napi::CallbackInfo &info) {
+  return guarded(Env(),
+                 [&] { return Napi::Number::New(info.Env(), opened()->device()->threads()); });
+}
+
+Napi::Value JsDevice::isa(const Napi::CallbackInfo &info) {
+  return guarded(Env(), [&] { return Napi::String::New(info.Env(), opened()->device()->isa()); });
+}
+
+Napi::Value JsDevice::bytes_in_use(const Napi::CallbackInfo &info) {
+  return guarded(Env(), [&] {
+    return Napi::Number::New(info.Env(), double(opened()->device()->bytes_in_use()));
+  });
+}
+
+Napi::Value JsDevice::allocate(const Napi::CallbackInfo &info) {
+  return guarded(Env(), [&] {
+    int64_t bytes = whole_number({"device", "bytes"}, info[0], 0, most_bytes);
+    auto buffer = Buffer::allocate(opened()->device(), size_t(bytes));
+    Instance &instance = Instance::of(Env());
+    return instance.construct(instance.buffer_class, {owner, std::move(buffer), nullptr});
+  });
+}
+
+Napi::Value JsDevice::map(const Napi::CallbackInfo &info) {
+  return guarded(Env(), [&] {
+    std::string path = text({"device", "path"}, info[0]);
+    auto buffer = Buffer::map(opened()->device(), path);
+    Instance &instance = Instance::of(Env());
+    return instance.construct(instance.buffer_class, {owner, std::move(buffer), nullptr});
+  });
+}
+
+Napi::Value JsDevice::compile(const Napi::CallbackInfo &info) {
+  return promised(Env(), [&] {
+    auto job = std::make_unique<CompileJob>(opened());
+    job->graph = graph_of({"device", "graph"}, info[0]);
+    each({"device", "weights"}, info[1], int64_t(job->graph->weights.size()), 0,
+         [&](const Argument &argument, Napi::Value weight) {
+           std::vector<WeightPart> &parts = job->weights.emplace_back();
+           each(argument, weight, -1, most_parts, [&](const Argument &element, Napi::Value part) {
+             parts.push_back(weight_part(element, part, owner.get()));
+           });
+         });
+    job->capacity = whole_numbers({"device", "capacity"}, info[2],
+                                  int64_t(job->graph->symbols.size()), 1, INT32_MAX);
+    return opened()->queue->push(std::move(job));
+  });
+}
+
+Napi::Value JsDevice::dispose(const Napi::CallbackInfo &info) {
+  if (owner)
+    owner->close();
+  owner.reset();
+  return info.Env().Undefined();
+}
+
+} // namespace tubelet::binding
