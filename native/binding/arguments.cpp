@@ -23,8 +23,8 @@ std::string number_text(double value) {
 
 const char *name_of_array(napi_typedarray_type type) {
   static constexpr const char *names[] = {
-      "an Int8Array",   "a Uint8Array",   "a Uint8ClampedArray", "an Int16Array",
-      "a Uint16Array",  "an Int32Array",  "a Uint32Array",       "a Float32Array",
+      "an Int8Array",   "a Uint8Array",    "a Uint8ClampedArray", "an Int16Array",
+      "a Uint16Array",  "an Int32Array",   "a Uint32Array",       "a Float32Array",
       "a Float64Array", "a BigInt64Array", "a BigUint64Array"};
   return size_t(type) < std::size(names) ? names[type] : "a typed array";
 }
@@ -77,8 +77,8 @@ void refuse(const Argument &argument, const std::string &expected, Napi::Value g
 int64_t whole_number(const Argument &argument, Napi::Value value, int64_t least, int64_t most) {
   double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
   if (!(number >= double(least) && number <= double(most)) || number != std::floor(number))
-    refuse(argument,
-           "a whole number from " + std::to_string(least) + " to " + std::to_string(most), value);
+    refuse(argument, "a whole number from " + std::to_string(least) + " to " + std::to_string(most),
+           value);
   return int64_t(number);
 }
 

@@ -65,16 +65,14 @@ void OpenDevice::close() {
 }
 
 Napi::Function JsDevice::define(Napi::Env env) {
-  return DefineClass(env, "Device",
-                     {InstanceAccessor<&JsDevice::kind>("kind"),
-                      InstanceAccessor<&JsDevice::threads>("threads"),
-                      InstanceAccessor<&JsDevice::isa>("isa"),
-                      InstanceAccessor<&JsDevice::bytes_in_use>("bytesInUse"),
-                      InstanceMethod<&JsDevice::allocate>("allocate"),
-                      InstanceMethod<&JsDevice::map>("map"),
-                      InstanceMethod<&JsDevice::compile>("compile"),
-                      InstanceMethod<&JsDevice::dispose>("dispose"),
-                      InstanceMethod<&JsDevice::dispose>(dispose_symbol(env))});
+  return DefineClass(
+      env, "Device",
+      {InstanceAccessor<&JsDevice::kind>("kind"), InstanceAccessor<&JsDevice::threads>("threads"),
+       InstanceAccessor<&JsDevice::isa>("isa"),
+       InstanceAccessor<&JsDevice::bytes_in_use>("bytesInUse"),
+       InstanceMethod<&JsDevice::allocate>("allocate"), InstanceMethod<&JsDevice::map>("map"),
+       InstanceMethod<&JsDevice::compile>("compile"), InstanceMethod<&JsDevice::dispose>("dispose"),
+       InstanceMethod<&JsDevice::dispose>(dispose_symbol(env))});
 }
 
 JsDevice::JsDevice(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsDevice>(info) {
@@ -100,8 +98,7 @@ const std::shared_ptr<OpenDevice> &JsDevice::opened() const {
 }
 
 Napi::Value JsDevice::kind(const Napi::CallbackInfo &info) {
-  return guarded(Env(),
-                 [&] { return Napi::String::New(info.Env(), opened()->device()->kind()); });
+  return guarded(Env(), [&] { return Napi::String::New(info.Env(), opened()->device()->kind()); });
 }
 
 Napi::Value JsDevice::threads(const Napi::CallbackInfo &info) {

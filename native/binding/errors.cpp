@@ -25,11 +25,10 @@ Napi::Error js_error(Napi::Env env, const Error &error) {
   Napi::Object object = created.Value();
   auto text = [&](const std::string &value) { return Napi::String::New(env, value); };
   auto hidden = static_cast<napi_property_attributes>(napi_writable | napi_configurable);
+  object.DefineProperty(Napi::PropertyDescriptor::Value("name", text("TubeletError"), hidden));
   object.DefineProperty(
-      Napi::PropertyDescriptor::Value("name", text("TubeletError"), hidden));
-  object.DefineProperty(Napi::PropertyDescriptor::Value(
-      Napi::Symbol::For(env, "tubelet.error").As<Napi::Name>(), Napi::Boolean::New(env, true),
-      hidden));
+      Napi::PropertyDescriptor::Value(Napi::Symbol::For(env, "tubelet.error").As<Napi::Name>(),
+                                      Napi::Boolean::New(env, true), hidden));
   object.Set("code", text(name_of(error.code)));
   object.Set("op", text(error.op));
   return created;

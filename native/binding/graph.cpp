@@ -5,13 +5,12 @@
 namespace tubelet::binding {
 
 Napi::Function JsGraph::define(Napi::Env env) {
-  return DefineClass(env, "Graph",
-                     {InstanceAccessor<&JsGraph::symbols>("symbols"),
-                      InstanceAccessor<&JsGraph::inputs>("inputs"),
-                      InstanceAccessor<&JsGraph::outputs>("outputs"),
-                      InstanceAccessor<&JsGraph::weights>("weights"),
-                      InstanceMethod<&JsGraph::dispose>("dispose"),
-                      InstanceMethod<&JsGraph::dispose>(dispose_symbol(env))});
+  return DefineClass(
+      env, "Graph",
+      {InstanceAccessor<&JsGraph::symbols>("symbols"), InstanceAccessor<&JsGraph::inputs>("inputs"),
+       InstanceAccessor<&JsGraph::outputs>("outputs"),
+       InstanceAccessor<&JsGraph::weights>("weights"), InstanceMethod<&JsGraph::dispose>("dispose"),
+       InstanceMethod<&JsGraph::dispose>(dispose_symbol(env))});
 }
 
 JsGraph::JsGraph(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsGraph>(info) {
@@ -39,9 +38,7 @@ Napi::Value JsGraph::symbols(const Napi::CallbackInfo &info) {
   });
 }
 
-Napi::Value JsGraph::inputs(const Napi::CallbackInfo &) {
-  return describe_tensors(&Graph::inputs);
-}
+Napi::Value JsGraph::inputs(const Napi::CallbackInfo &) { return describe_tensors(&Graph::inputs); }
 
 Napi::Value JsGraph::outputs(const Napi::CallbackInfo &) {
   return describe_tensors(&Graph::outputs);

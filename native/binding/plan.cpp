@@ -46,22 +46,20 @@ private:
 } // namespace
 
 Napi::Function JsPlan::define(Napi::Env env) {
-  return DefineClass(env, "Plan",
-                     {InstanceAccessor<&JsPlan::arena_bytes>("arenaBytes"),
-                      InstanceAccessor<&JsPlan::packed_bytes>("packedBytes"),
-                      InstanceMethod<&JsPlan::explain>("explain"),
-                      InstanceMethod<&JsPlan::run>("run"),
-                      InstanceMethod<&JsPlan::profile>("profile"),
-                      InstanceMethod<&JsPlan::dispose>("dispose"),
-                      InstanceMethod<&JsPlan::dispose>(dispose_symbol(env))});
+  return DefineClass(
+      env, "Plan",
+      {InstanceAccessor<&JsPlan::arena_bytes>("arenaBytes"),
+       InstanceAccessor<&JsPlan::packed_bytes>("packedBytes"),
+       InstanceMethod<&JsPlan::explain>("explain"), InstanceMethod<&JsPlan::run>("run"),
+       InstanceMethod<&JsPlan::profile>("profile"), InstanceMethod<&JsPlan::dispose>("dispose"),
+       InstanceMethod<&JsPlan::dispose>(dispose_symbol(env))});
 }
 
 JsPlan::JsPlan(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsPlan>(info) {
   guarded(Env(), [&] {
     Instance &instance = Instance::of(Env());
     if (!instance.handoff || !instance.handoff->plan)
-      throw Error(ErrorCode::bad_input, "plan",
-                  "a Plan must be made by = Device.compile, got new");
+      throw Error(ErrorCode::bad_input, "plan", "a Plan must be made by = Device.compile, got new");
     owner = instance.handoff->owner;
     core = std::move(instance.handoff->plan);
     owner->add(this);
@@ -118,8 +116,8 @@ Napi::Value JsPlan::start(const Napi::CallbackInfo &info, bool is_profiled) {
     };
     take("inputs", info[0], graph.inputs.size(), job->inputs);
     take("outputs", info[1], graph.outputs.size(), job->outputs);
-    job->sizes = whole_numbers({"plan", "sizes"}, info[2], int64_t(graph.symbols.size()), 0,
-                               INT32_MAX);
+    job->sizes =
+        whole_numbers({"plan", "sizes"}, info[2], int64_t(graph.symbols.size()), 0, INT32_MAX);
     if (!info[3].IsUndefined())
       job->cancel_by(cancel_flag({"plan", "cancel"}, info[3]), info[3].As<Napi::Object>());
     if (is_profiled)

@@ -49,6 +49,8 @@ public:
   Queue(const Queue &) = delete;
 
   Napi::Promise push(std::unique_ptr<Job> job);
+  /// Nothing is queued, running or unsettled: a short copy may be done at the call instead.
+  bool is_idle() const { return unsettled == 0; }
 
   /// Gives up something whose destructor may wait for a run: it is destroyed on the device's thread,
   /// after the jobs before it.

@@ -1,1 +1,17 @@
-export {};
+export type {
+  Addon,
+  Buffer,
+  Bytes,
+  Device,
+  DeviceDescription,
+  DeviceOptions,
+  DType,
+  Graph,
+  Isa,
+  OpDescription,
+  Plan,
+  PlanExplanation,
+  TensorDescription,
+  WeightPart,
+} from './binding.js';
+export { loadAddon } from './load-addon.js';

@@ -1,0 +1,192 @@
+/** Data types in wire order. */
+export type DType = 'f32' | 'f16' | 'bf16' | 'i32' | 'u8' | 'i8';
+
+/** Instruction sets of a CPU device, from plain to wide. */
+export type Isa = 'baseline' | 'avx2' | 'avx512' | 'amx';
+
+/**
+ * The addon's whole surface; nothing else crosses.
+ *
+ * Every call checks its arguments. What it refuses is an Error with `code`, `op` and a message of the
+ * form `[op] what must be = expected, got actual`, branded by `Symbol.for('tubelet.error')`; calls
+ * that answer a promise reject with it, the others throw it. Once an object is disposed, every use of
+ * it but another `dispose()` is a DISPOSED error.
+ */
+export interface Addon {
+  readonly Device: new (options: DeviceOptions) => Device;
+  readonly Graph: new (bytes: Uint8Array) => Graph;
+  /** The table of ops. */
+  ops(): OpDescription[];
+  /** JSON: an array of {@link DeviceDescription}. */
+  devices(): string;
+}
+
+export interface DeviceOptions {
+  readonly kind: 'cpu' | 'cuda';
+  /** 1 to 1024; as many as the process may use. */
+  readonly threads?: number;
+  /** Highest instruction set to use; the best there is. */
+  readonly isa?: Isa;
+}
+
+/**
+ * A device and its thread. Work on it is a queue in call order: `write`, `run` and `read` need no
+ * awaiting between them. Unsettled work keeps the process alive, an idle device does not.
+ *
+ * Owns everything made by it: disposing it closes its Buffers and Plans, rejects the work that waits
+ * and stops the run in progress before its next node. Collected without `dispose`, it stays open for
+ * as long as one of its Buffers, Plans or promises is in use.
+ */
+export interface Device {
+  readonly kind: 'cpu' | 'cuda';
+  readonly threads: number;
+  readonly isa: Isa;
+  /** Buffers, the arena and packed weights; mapped files are not counted. */
+  readonly bytesInUse: number;
+  /** @param bytes zeroed; may be 0 */
+  allocate(bytes: number): Buffer;
+  /** Maps a file read-only. It must not be made shorter while it is mapped. */
+  map(path: string): Buffer;
+  /**
+   * @param weights the stored parts of each weight, in the graph's order; parts follow one another
+   * along the weight's rows
+   * @param capacity the largest size of each of the graph's symbols
+   */
+  compile(
+    graph: Graph,
+    weights: readonly (readonly WeightPart[])[],
+    capacity: readonly number[],
+  ): Promise<Plan>;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+/** `elements` stored values at `offset` bytes of a buffer: whole rows of a weight. */
+export interface WeightPart {
+  readonly buffer: Buffer;
+  readonly offset: number;
+  readonly dtype: DType;
+  readonly elements: number;
+}
+
+/** Any view of bytes; its content is what counts, not its element type. */
+export type Bytes = ArrayBufferView;
+
+/** Owns bytes on its device; work already queued shares them until it is done. */
+export interface Buffer {
+  readonly bytes: number;
+  /** True for a mapped file. */
+  readonly isReadOnly: boolean;
+  /** Copies `data` at the call; it may be changed at once. */
+  write(data: Bytes, offset?: number): Promise<void>;
+  /** Fills `target` when the work before it is done; rejects if it was detached meanwhile. */
+  read(target: Bytes, offset?: number): Promise<void>;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+export interface TensorDescription {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Sizes; `-1 - k` in front is symbol k. */
+  readonly shape: readonly number[];
+}
+
+/** Owns a parsed graph, of which plans compiled from it keep their share. */
+export interface Graph {
+  readonly symbols: readonly string[];
+  readonly inputs: readonly TensorDescription[];
+  readonly outputs: readonly TensorDescription[];
+  readonly weights: readonly TensorDescription[];
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+/** Owns a compiled graph; runs already queued share it until they are done. */
+export interface Plan {
+  /** Of intermediates and scratch; the plans of a device share one arena, as large as the largest. */
+  readonly arenaBytes: number;
+  /** Weights in the kernels' layouts; plans of one device share those of the same stored bytes. */
+  readonly packedBytes: number;
+  /** JSON: a {@link PlanExplanation}. */
+  explain(): string;
+  /**
+   * @param inputs one buffer per input of the graph, in its order
+   * @param outputs likewise; none may be an input too, or read-only
+   * @param sizes one per symbol, from 0 to its capacity
+   * @param cancel over a SharedArrayBuffer; once its first element is not 0, the run stops before
+   * its next node with an ABORTED error. A device that is disposed sets it.
+   */
+  run(
+    inputs: readonly Buffer[],
+    outputs: readonly Buffer[],
+    sizes: readonly number[],
+    cancel?: Int32Array,
+  ): Promise<void>;
+  /** A run that answers the milliseconds of each node; 0 for a view. */
+  profile(
+    inputs: readonly Buffer[],
+    outputs: readonly Buffer[],
+    sizes: readonly number[],
+    cancel?: Int32Array,
+  ): Promise<Float64Array>;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+/** One row of the table of ops. */
+export interface OpDescription {
+  readonly name: string;
+  /** A view moves no data and has no kernel. */
+  readonly isView: boolean;
+  /** The last input may repeat. */
+  readonly isVariadic: boolean;
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly kind: 'activation' | 'weight' | 'index';
+    readonly optional: boolean;
+  }[];
+  readonly attributes: readonly {
+    readonly name: string;
+    /** `integer`, `number`, `flag`, or the choices joined by `|`. */
+    readonly type: string;
+  }[];
+}
+
+/** What was found of one kind of device, and why the rest was not. */
+export interface DeviceDescription {
+  readonly kind: 'cpu' | 'cuda';
+  readonly available: boolean;
+  /** Why it is not available. */
+  readonly reason?: string;
+  /** Threads the hardware has; CPU only. */
+  readonly threads?: number;
+  /** Instruction sets, widest first; CPU only. */
+  readonly levels?: readonly {
+    readonly isa: Isa;
+    readonly available: boolean;
+    readonly reason?: string;
+  }[];
+  /** Instructions of the processor that levels may use, by name; CPU only. */
+  readonly extensions?: Readonly<Record<string, boolean>>;
+}
+
+/** Which kernel runs each node and what it costs, at the plan's capacity. */
+export interface PlanExplanation {
+  readonly arenaBytes: number;
+  readonly packedBytes: number;
+  readonly capacity: Readonly<Record<string, number>>;
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly op: string;
+    readonly shape: readonly number[];
+    /** Null for a view. */
+    readonly kernel: string | null;
+    readonly flops: number;
+    /** Read and written. */
+    readonly bytes: number;
+    readonly scratchBytes: number;
+    /** Kernels that come before it in the op's list, and why they do not take the node. */
+    readonly refused: readonly { readonly kernel: string; readonly reason: string }[];
+  }[];
+}
