@@ -1,0 +1,247 @@
+import { TubeletError } from '@tubelet/graph';
+import { vaeFactors, type WanVaeConfig } from './config.js';
+
+/** Tiles of diffusers' `enable_tiling`, in pixels; a tile begins every stride. */
+export interface TileSize {
+  readonly minHeight: number;
+  readonly minWidth: number;
+  readonly strideHeight: number;
+  readonly strideWidth: number;
+}
+
+/** diffusers' default tiles. */
+export const defaultTileSize: TileSize = {
+  minHeight: 256,
+  minWidth: 256,
+  strideHeight: 192,
+  strideWidth: 192,
+};
+
+/** A part of the source: latents when decoding, pixels when encoding. */
+export interface Tile {
+  readonly y: number;
+  readonly x: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** How a picture is cut into tiles and put together again. */
+export interface TilePlan {
+  /** Row by row. Each tile is a clip of its own, with its own cache. */
+  readonly tiles: readonly Tile[];
+  readonly columns: number;
+  /** Rows and columns over which a tile passes into the next; in units of the result, as all below. */
+  readonly blendHeight: number;
+  readonly blendWidth: number;
+  /** What each tile contributes, but the last of a row or column. */
+  readonly strideHeight: number;
+  readonly strideWidth: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Whether a clip is larger than one tile: the original decodes or encodes it in tiles then. */
+export function needsTiles(
+  config: WanVaeConfig,
+  tile: TileSize,
+  latents: { readonly height: number; readonly width: number },
+  direction: 'decode' | 'encode',
+): boolean {
+  const { space } = vaeFactors(config);
+  const of = (pixels: number) =>
+    direction === 'decode' ? Math.floor(pixels / space) : pixels / space;
+  return latents.height > of(tile.minHeight) || latents.width > of(tile.minWidth);
+}
+
+/**
+ * Tiles of latents [F, height, width, z] for the decoder with `tile: true`. The result is in units of patches, and
+ * sizes are divided by the patch, as the original does.
+ */
+export function planTiledDecode(
+  config: WanVaeConfig,
+  tile: TileSize,
+  height: number,
+  width: number,
+): TilePlan {
+  const { space } = vaeFactors(config);
+  const latents = scaled(tile, 1 / space);
+  const result = scaled(tile, 1 / config.patchSize);
+  const perLatent = space / config.patchSize;
+  return plan(latents, height, width, result, height * perLatent, width * perLatent, 1);
+}
+
+/**
+ * Tiles of pictures [F, height, width, C] for the encoder with `tile: true`; the result is latents. The original cuts the
+ * patched picture by sizes meant for pixels, so with patches the tiles are that much larger.
+ */
+export function planTiledEncode(
+  config: WanVaeConfig,
+  tile: TileSize,
+  height: number,
+  width: number,
+): TilePlan {
+  const p = config.patchSize;
+  const perLatent = vaeFactors(config).space / p;
+  const latents = scaled(tile, 1 / perLatent);
+  return plan(
+    tile,
+    height / p,
+    width / p,
+    latents,
+    Math.floor(height / p / perLatent),
+    Math.floor(width / p / perLatent),
+    p,
+  );
+}
+
+function scaled(tile: TileSize, factor: number): TileSize {
+  const of = (size: number) => Math.floor(size * factor);
+  return {
+    minHeight: of(tile.minHeight),
+    minWidth: of(tile.minWidth),
+    strideHeight: of(tile.strideHeight),
+    strideWidth: of(tile.strideWidth),
+  };
+}
+
+/** @param unit source units of the tiles per step of `source` sizes */
+function plan(
+  source: TileSize,
+  sourceHeight: number,
+  sourceWidth: number,
+  result: TileSize,
+  height: number,
+  width: number,
+  unit: number,
+): TilePlan {
+  for (const sizes of [source, result]) {
+    for (const [name, size] of Object.entries(sizes)) {
+      if (Number.isInteger(size) && size >= 1) continue;
+      throw new TubeletError(
+        'BAD_INPUT',
+        'wan-vae',
+        `tile ${name} must be = at least one latent, got ${size}`,
+      );
+    }
+  }
+  const starts = (length: number, stride: number) =>
+    Array.from({ length: Math.ceil(length / stride) }, (_, i) => i * stride);
+  const rows = starts(sourceHeight, source.strideHeight);
+  const columns = starts(sourceWidth, source.strideWidth);
+  const tiles = rows.flatMap((y) =>
+    columns.map((x) => ({
+      y: y * unit,
+      x: x * unit,
+      height: Math.min(source.minHeight, sourceHeight - y) * unit,
+      width: Math.min(source.minWidth, sourceWidth - x) * unit,
+    })),
+  );
+  return {
+    tiles,
+    columns: columns.length,
+    blendHeight: Math.max(0, result.minHeight - result.strideHeight),
+    blendWidth: Math.max(0, result.minWidth - result.strideWidth),
+    strideHeight: result.strideHeight,
+    strideWidth: result.strideWidth,
+    height,
+    width,
+  };
+}
+
+/** A tile's result [frames, height, width, channels]. */
+export interface TileResult {
+  readonly height: number;
+  readonly width: number;
+  readonly data: Float32Array;
+}
+
+/**
+ * Puts the tiles of some frames together. Each tile passes linearly from the one above and then from the one to the
+ * left, both as they already are after their own blending: **changes the tiles' data**.
+ *
+ * @param results in the plan's order, of any number of frames, so that frames can be put together as they come
+ * @returns [frames, plan.height, plan.width, channels]
+ */
+export function blendTiles(
+  plan: TilePlan,
+  results: readonly TileResult[],
+  frames: number,
+  channels: number,
+): Float32Array {
+  const out = new Float32Array(frames * plan.height * plan.width * channels);
+  results.forEach((tile, i) => {
+    const [row, column] = [Math.floor(i / plan.columns), i % plan.columns];
+    if (row > 0)
+      blend(results[i - plan.columns]!, tile, plan.blendHeight, 'height', frames, channels);
+    if (column > 0) blend(results[i - 1]!, tile, plan.blendWidth, 'width', frames, channels);
+    const y = row * plan.strideHeight;
+    const x = column * plan.strideWidth;
+    const rows = Math.min(tile.height, plan.strideHeight, plan.height - y);
+    const width = Math.min(tile.width, plan.strideWidth, plan.width - x);
+    for (let frame = 0; frame < frames; frame++) {
+      for (let r = 0; r < rows; r++) {
+        const from = (frame * tile.height + r) * tile.width * channels;
+        const to = ((frame * plan.height + y + r) * plan.width + x) * channels;
+        out.set(tile.data.subarray(from, from + width * channels), to);
+      }
+    }
+  });
+  return out;
+}
+
+/** The first rows (or columns) of `tile` pass from the last ones of `before`. */
+function blend(
+  before: TileResult,
+  tile: TileResult,
+  most: number,
+  axis: 'height' | 'width',
+  frames: number,
+  channels: number,
+): void {
+  const extent = Math.min(before[axis], tile[axis], most);
+  const across = axis === 'height' ? tile.width : tile.height;
+  const at = ({ height, width }: TileResult, frame: number, along: number, other: number) => {
+    const [y, x] = axis === 'height' ? [along, other] : [other, along];
+    return ((frame * height + y) * width + x) * channels;
+  };
+  for (let frame = 0; frame < frames; frame++) {
+    for (let i = 0; i < extent; i++) {
+      const weight = i / extent;
+      for (let j = 0; j < across; j++) {
+        const from = at(before, frame, before[axis] - extent + i, j);
+        const to = at(tile, frame, i, j);
+        for (let c = 0; c < channels; c++) {
+          tile.data[to + c] = before.data[from + c]! * (1 - weight) + tile.data[to + c]! * weight;
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Blended patches as pixels in [-1, 1]: the end of a tiled decode.
+ *
+ * @param data [frames, height, width, outChannels·patch²]
+ * @returns [frames, height·patch, width·patch, outChannels]
+ */
+export function openTiles(
+  config: WanVaeConfig,
+  data: Float32Array,
+  frames: number,
+  height: number,
+  width: number,
+): Float32Array {
+  const { patchSize: p, outChannels } = config;
+  const out = new Float32Array(data.length);
+  let at = 0;
+  for (let y = 0; y < frames * height * p; y++) {
+    for (let x = 0; x < width * p; x++) {
+      const cell = (Math.floor(y / p) * width + Math.floor(x / p)) * outChannels * p * p;
+      for (let c = 0; c < outChannels; c++) {
+        const value = data[cell + c * p * p + (x % p) * p + (y % p)]!;
+        out[at++] = Math.min(1, Math.max(-1, value));
+      }
+    }
+  }
+  return out;
+}

@@ -1,0 +1,193 @@
+import { TubeletError } from '@tubelet/graph';
+import type { WanConfig } from './config.js';
+import { type LatentSize, rotaryTables, tokenGrid } from './rotary.js';
+
+/** One clip of a run; a guided request is two of them, with and without its text. */
+export interface WanClip extends LatentSize {
+  /** Tokens of its text, padding included: there is no text mask. */
+  readonly textTokens: number;
+  /** Tokens of its image; only for models that take one, and needed there. */
+  readonly imageTokens?: number;
+  /** How many timesteps it has at once; 1 by default. */
+  readonly rows?: number;
+  /** Which of its rows each token frame has, or each token in the order t, h, w; 0 by default. */
+  readonly rowOf?: readonly number[] | Int32Array;
+}
+
+/** Where the data of one clip begins in the packed tensors, counted in elements of latents, tokens and rows. */
+export interface WanOffsets {
+  readonly element: number;
+  readonly outputElement: number;
+  readonly token: number;
+  readonly row: number;
+  readonly text: number;
+  readonly image: number;
+}
+
+/** Clips laid one after another: everything of the transformer's inputs that depends on sizes only. */
+export interface WanPacking {
+  /** Size of each symbol of the graph. */
+  readonly sizes: {
+    readonly segments: number;
+    readonly elements: number;
+    readonly outputElements: number;
+    readonly tokens: number;
+    readonly rows: number;
+    readonly textTokens: number;
+    readonly imageTokens: number;
+  };
+  readonly offsets: readonly WanOffsets[];
+  /** [segments, 5]: first element, first token, frames, height, width */
+  readonly geometry: Int32Array;
+  readonly outputGeometry: Int32Array;
+  /** [tokens] */
+  readonly row: Int32Array;
+  /** [tokens, headDim / 2] */
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+  /** [segments, 4] */
+  readonly selfSegments: Int32Array;
+  readonly crossSegments: Int32Array;
+  readonly imageSegments: Int32Array;
+  /** [imageTokens] */
+  readonly imagePosition: Int32Array;
+}
+
+/** Packs clips of any sizes into one run of {@link wanTransformer}. */
+export function packWan(config: WanConfig, clips: readonly WanClip[]): WanPacking {
+  if (clips.length === 0)
+    throw new TubeletError('BAD_INPUT', 'wan', 'clips must be = at least one, got none');
+  const parts = clips.map((clip) => {
+    const grid = tokenGrid(config, clip);
+    const tokens = grid.frames * grid.height * grid.width;
+    const places = clip.frames * clip.height * clip.width;
+    return {
+      ...rotaryTables(config, clip),
+      clip,
+      tokens,
+      places,
+      image: imageTokens(config, clip),
+      row: rowsOf(clip, grid.frames, tokens),
+    };
+  });
+
+  let next: WanOffsets = { element: 0, outputElement: 0, token: 0, row: 0, text: 0, image: 0 };
+  const offsets = parts.map(({ clip, places, tokens, image }) => {
+    const here = next;
+    next = {
+      element: here.element + places * config.inChannels,
+      outputElement: here.outputElement + places * config.outChannels,
+      token: here.token + tokens,
+      row: here.row + (clip.rows ?? 1),
+      text: here.text + clip.textTokens,
+      image: here.image + image,
+    };
+    return here;
+  });
+
+  const table = (row: (part: (typeof parts)[number], at: WanOffsets) => readonly number[]) =>
+    Int32Array.from(parts.flatMap((part, i) => row(part, offsets[i]!)));
+  const join = (name: 'cos' | 'sin') => {
+    const joined = new Float32Array((next.token * config.headDim) / 2);
+    parts.forEach((part, i) => {
+      joined.set(part[name], (offsets[i]!.token * config.headDim) / 2);
+    });
+    return joined;
+  };
+  const row = new Int32Array(next.token);
+  const imagePosition = new Int32Array(next.image);
+  parts.forEach((part, i) => {
+    const at = offsets[i]!;
+    row.set(
+      part.row.map((local) => local + at.row),
+      at.token,
+    );
+    for (let token = 0; token < part.image; token++) imagePosition[at.image + token] = token;
+  });
+  return {
+    sizes: {
+      segments: clips.length,
+      elements: next.element,
+      outputElements: next.outputElement,
+      tokens: next.token,
+      rows: next.row,
+      textTokens: next.text,
+      imageTokens: next.image,
+    },
+    offsets,
+    geometry: table(({ clip }, at) => [at.element, at.token, clip.frames, clip.height, clip.width]),
+    outputGeometry: table(({ clip }, at) => [
+      at.outputElement,
+      at.token,
+      clip.frames,
+      clip.height,
+      clip.width,
+    ]),
+    row,
+    cos: join('cos'),
+    sin: join('sin'),
+    selfSegments: table(({ tokens }, at) => [
+      at.token,
+      at.token + tokens,
+      at.token,
+      at.token + tokens,
+    ]),
+    crossSegments: table(({ clip, tokens }, at) => [
+      at.token,
+      at.token + tokens,
+      at.text,
+      at.text + clip.textTokens,
+    ]),
+    imageSegments: table(({ tokens, image }, at) => [
+      at.token,
+      at.token + tokens,
+      at.image,
+      at.image + image,
+    ]),
+    imagePosition,
+  };
+}
+
+/** One timestep per token as distinct rows, in order of appearance, and each token's row. */
+export function timestepRows(timesteps: ArrayLike<number>): {
+  rows: Float32Array;
+  rowOf: Int32Array;
+} {
+  const rows = new Map<number, number>();
+  const rowOf = Int32Array.from(timesteps, (t) => {
+    const timestep = Math.fround(t);
+    if (!rows.has(timestep)) rows.set(timestep, rows.size);
+    return rows.get(timestep)!;
+  });
+  return { rows: Float32Array.from(rows.keys()), rowOf };
+}
+
+function imageTokens(config: WanConfig, clip: WanClip): number {
+  const { imageTokens: count = 0 } = clip;
+  const [good, expected] =
+    config.imageDim === null
+      ? [count === 0, 'none, as the model takes no image']
+      : config.imagePositions === null
+        ? [Number.isInteger(count) && count > 0, 'at least one']
+        : [count === config.imagePositions, config.imagePositions];
+  if (good) return count;
+  throw new TubeletError('BAD_INPUT', 'wan', `image tokens must be = ${expected}, got ${count}`);
+}
+
+function rowsOf(clip: WanClip, frames: number, tokens: number): Int32Array {
+  const { rows = 1, rowOf = [0] } = clip;
+  const each = rowOf.length === tokens ? 1 : rowOf.length === frames ? tokens / frames : tokens;
+  if (rowOf.length * each !== tokens) {
+    const expected = `one per frame (${frames}) or per token (${tokens})`;
+    throw new TubeletError('BAD_INPUT', 'wan', `rowOf must be = ${expected}, got ${rowOf.length}`);
+  }
+  return Int32Array.from({ length: tokens }, (_, token) => {
+    const row = rowOf[Math.floor(token / each)]!;
+    if (Number.isInteger(row) && row >= 0 && row < rows) return row;
+    throw new TubeletError(
+      'BAD_INPUT',
+      'wan',
+      `rowOf[${Math.floor(token / each)}] must be = below rows ${rows}, got ${row}`,
+    );
+  });
+}
