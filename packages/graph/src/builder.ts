@@ -180,6 +180,14 @@ export class GraphBuilder {
       'a tensor of this graph',
       tensor.name,
     );
+    check(
+      tensor.kind !== 'weight',
+      'BAD_GRAPH',
+      'graph',
+      `output ${name}`,
+      'computed, constant or an input',
+      `the weight "${tensor.name}"`,
+    );
     this.#outputs.push({ name, tensor });
   }
 

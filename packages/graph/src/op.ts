@@ -9,8 +9,8 @@ import type { Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
 
 /**
- * What an op may be given: an f32 activation (weights and constants too), a weight that is constant
- * for the life of a plan, or an i32 index tensor. `?` marks one that may be absent.
+ * What an op may be given: an f32 activation (computed, given, constant or a weight), a weight, which
+ * stays as it is for the life of a plan, or an i32 index tensor. `?` marks one that may be absent.
  */
 export type InputKind = 'activation' | 'weight' | 'index';
 export type InputSpec = InputKind | `${InputKind}?`;
@@ -69,8 +69,7 @@ function checkInputs(op: OpDefinition, inputs: readonly (Tensor | undefined)[]):
     const dtype = spec.startsWith('index') ? 'i32' : 'f32';
     check(tensor.dtype === dtype, 'BAD_INPUT', op.stem, `${name} dtype`, dtype, tensor.dtype);
     if (spec.startsWith('weight')) {
-      const constant = tensor.kind === 'weight' || tensor.kind === 'constant';
-      check(constant, 'BAD_INPUT', op.stem, name, 'a weight or a constant', tensor.kind);
+      check(tensor.kind === 'weight', 'BAD_INPUT', op.stem, name, 'a weight', `"${tensor.name}"`);
     }
   });
 }

@@ -90,6 +90,14 @@ export function matrixDims(op: string, name: string, tensor: Tensor): [Dim, numb
   return [tensor.shape[0]!, fixed(tensor.shape[1]!)];
 }
 
+/** The first dim of a tensor that must have it fixed. */
+export function fixedFirst(op: string, name: string, tensor: Tensor): number {
+  const first = tensor.shape[0]!;
+  const fixed = typeof first === 'number';
+  check(fixed, 'BAD_SHAPE', op, `${name} dim 0`, 'a number', shapeText(tensor.shape));
+  return Number(first);
+}
+
 /** A `[F, H, W, C]` tensor's four sizes. */
 export function clipDims(
   op: string,
@@ -97,28 +105,23 @@ export function clipDims(
   tensor: Tensor,
 ): [number, number, number, number] {
   requireRank(op, name, tensor, 4);
-  const frames = tensor.shape[0]!;
-  check(
-    typeof frames === 'number',
-    'BAD_SHAPE',
-    op,
-    `frames of ${name}`,
-    'a number',
-    dimText(frames),
-  );
+  const frames = fixedFirst(op, name, tensor);
   return [frames, fixed(tensor.shape[1]!), fixed(tensor.shape[2]!), fixed(tensor.shape[3]!)];
+}
+
+/** Columns of a tensor that an attribute divides. */
+export function requireMultiple(
+  op: string,
+  name: string,
+  size: number,
+  attribute: string,
+  factor: number,
+): void {
+  const good = factor >= 1 && size % factor === 0;
+  check(good, 'BAD_SHAPE', op, `${name} columns`, `a multiple of ${attribute} ${factor}`, size);
 }
 
 /** b has the shape of a, or is a vector for every row of it. */
 export function requireBroadcast(op: string, a: Tensor, b: Tensor): void {
-  const vector: Shape = [lastDim(a)];
-  const good = sameShape(a.shape, b.shape) || sameShape(vector, b.shape);
-  check(
-    good,
-    'BAD_SHAPE',
-    op,
-    'b shape',
-    `${shapeText(a.shape)} or ${shapeText(vector)}`,
-    shapeText(b.shape),
-  );
+  if (!sameShape(b.shape, [lastDim(a)])) requireShape(op, 'b', b, a.shape);
 }

@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
+  activation,
+  add,
   columns,
   describe,
   encodeDim,
@@ -62,38 +64,39 @@ test('the wire form says everything, in order', () => {
     const tokens = g.symbol('tokens');
     const x = g.input('x', [tokens, 3]);
     const y = linear(x, g.weight('né.weight', [4, 3]), {
-      bias: g.constant('bias', Float32Array.of(1, 2, 3, 4)),
       activation: 'silu',
     });
-    g.output('left', columns(y, 0, 2));
+    g.output('left', columns(add(y, g.constant('bias', Float32Array.of(1, 2, 3, 4))), 0, 2));
   });
   const wire = decode(built.bytes);
   expect(wire).toMatchObject({ magic: 0x474c4254, version: 1, rest: 0, symbols: ['tokens'] });
   expect(wire.tensors.map(({ name, kind, dtype, dims }) => [name, kind, dtype, dims])).toEqual([
     ['x', 1, 0, [-1, 3]],
     ['né.weight', 2, 0, [4, 3]],
-    ['bias', 3, 0, [4]],
     ['linear', 0, 0, [-1, 4]],
+    ['bias', 3, 0, [4]],
+    ['add', 0, 0, [-1, 4]],
     ['left', 0, 0, [-1, 2]],
   ]);
-  expect(new Float32Array(wire.tensors[2]!.data!.buffer)).toEqual(Float32Array.of(1, 2, 3, 4));
+  expect(new Float32Array(wire.tensors[3]!.data!.buffer)).toEqual(Float32Array.of(1, 2, 3, 4));
   const absent = 0xffffffff;
   expect(wire.nodes).toEqual([
     {
       op: 'linear',
       name: 'linear',
-      inputs: [0, 1, 2, absent, absent, absent],
-      outputs: [3],
+      inputs: [0, 1, absent, absent, absent, absent],
+      outputs: [2],
       attributes: [
         ['activation', 'silu'],
         ['gateColumn', 0],
       ],
     },
+    { op: 'add', name: 'add', inputs: [2, 3], outputs: [4], attributes: [] },
     {
       op: 'slice',
       name: 'slice',
-      inputs: [3],
-      outputs: [4],
+      inputs: [4],
+      outputs: [5],
       attributes: [
         ['axis', 1],
         ['start', 0],
@@ -101,7 +104,7 @@ test('the wire form says everything, in order', () => {
       ],
     },
   ]);
-  expect([wire.inputs, wire.outputs]).toEqual([[0], [4]]);
+  expect([wire.inputs, wire.outputs]).toEqual([[0], [5]]);
 });
 
 test('more than the first buffer holds is encoded too', () => {
@@ -130,8 +133,8 @@ test('a weight of several stored tensors lists its sources', () => {
   });
   const patch = g.weight('patch', [6, 8], { storedShape: [6, 2, 1, 2, 2], aliases: ['old.patch'] });
   expect(g.weight('patch', [6, 8])).toBe(patch);
-  g.output('qkv', qkv);
-  g.output('half', half);
+  g.output('qkv', activation(qkv, 'silu'));
+  g.output('half', activation(half, 'silu'));
   expect(g.build().weights).toMatchObject([
     {
       name: 'to_qkv.weight',
@@ -155,6 +158,9 @@ test('what does not fit together is refused', () => {
   );
   expect(() => g.constant('c', new Int32Array(3), [2])).toThrow(
     '[graph] elements of constant c must be = 2, got 3',
+  );
+  expect(() => g.output('w', g.weight('w2', [4, 3]))).toThrow(
+    '[graph] output w must be = computed, constant or an input, got the weight "w2"',
   );
   expect(() => g.build()).toThrow('[graph] outputs must be = at least one, got 0');
   expect(() => new GraphBuilder('other').output('x', x)).toThrow('a tensor of this graph');

@@ -241,7 +241,7 @@ const refusals: [message: string, build: (t: Given) => Tensor][] = [
     (t) => linear(t.in([t.tokens, 3]), t.w([5, 4])),
   ],
   [
-    '[linear] weight must be = a weight or a constant, got input',
+    '[linear] weight must be = a weight, got "in1"',
     (t) => linear(t.in([t.tokens, 3]), t.in([5, 3])),
   ],
   [
@@ -254,7 +254,7 @@ const refusals: [message: string, build: (t: Given) => Tensor][] = [
       }),
   ],
   [
-    '[linear] modulation and row must be = given together, got one of them',
+    '[linear] modulation and row must be = given together, got modulation only',
     (t) => linear(t.in([t.tokens, 3]), t.w([5, 3]), { modulation: t.in([1, 5]) }),
   ],
   ['[layer_norm] x rank must be = 2, got [3]', (t) => layerNorm(t.in([3]), { epsilon: 1e-6 })],
@@ -281,15 +281,15 @@ const refusals: [message: string, build: (t: Given) => Tensor][] = [
       }),
   ],
   [
-    '[rms_norm] weight shape must be = [6] or [2], got [3]',
+    '[rms_norm] weight shape must be = [6], got [3]',
     (t) => rmsNorm(t.in([4, 6]), { epsilon: 0, groups: 3, weight: t.w([3]) }),
   ],
   [
-    '[rotary] cos columns must be = at most 2.5, got 3',
+    '[rotary] cos columns must be = at most half of headDim 5, got 3',
     (t) => rotary(t.in([4, 10]), t.in([4, 3]), t.in([4, 3]), { headDim: 5, layout: 'interleaved' }),
   ],
   [
-    '[attention] attribute heads must be = a divisor of 8 and 12, got 3',
+    '[attention] q columns must be = a multiple of heads 3, got 8',
     (t) =>
       attention(t.in([4, 8]), t.in([9, 8]), t.in([9, 12]), t.in([1, 4], 'i32'), {
         heads: 3,
@@ -297,7 +297,7 @@ const refusals: [message: string, build: (t: Given) => Tensor][] = [
       }),
   ],
   [
-    '[attention] bias rows must be = an odd number, got 16',
+    '[attention] bias rows must be = odd, got 16',
     (t) =>
       attention(t.in([4, 8]), t.in([9, 8]), t.in([9, 8]), t.in([1, 4], 'i32'), {
         heads: 2,
@@ -314,15 +314,15 @@ const refusals: [message: string, build: (t: Given) => Tensor][] = [
       }),
   ],
   [
-    "[convolution] padded size along T must be = at least the kernel's 3, got 2",
+    "[convolution] padded x along time must be = at least the kernel's 3, got 2",
     (t) => convolution(t.in([2, 5, 7, 3]), t.w([6, 3, 3, 1, 1])),
   ],
   [
-    '[convolution] frames of x must be = a number, got tokens',
+    '[convolution] x dim 0 must be = a number, got [tokens, 5, 7, 3]',
     (t) => convolution(t.in([t.tokens, 5, 7, 3]), t.w([6, 3, 1, 1, 1])),
   ],
   [
-    '[depth_to_space] channels of x must be = at least 8, got 7',
+    "[depth_to_space] channel reached by the strides must be = below x's 7, got 7",
     (t) =>
       depthToSpace(t.in([1, 2, 2, 7]), {
         factorH: 2,
@@ -345,26 +345,26 @@ const refusals: [message: string, build: (t: Given) => Tensor][] = [
       }),
   ],
   ['[concat] inputs must be = at least one, got none', () => concat()],
-  ['[concat] first dim must be = a number, got tokens', (t) => concat(t.in([t.tokens, 2]))],
-  ['[add] b shape must be = [4, 3] or [3], got [4]', (t) => add(t.in([4, 3]), t.in([4]))],
+  ['[concat] x dim 0 must be = a number, got [tokens, 2]', (t) => concat(t.in([t.tokens, 2]))],
+  ['[add] b shape must be = [4, 3], got [4]', (t) => add(t.in([4, 3]), t.in([4]))],
   [
-    '[reshape] shape must be = as many elements as [3, 4], got [5, 2]',
+    '[reshape] elements must be = those of x [3, 4], got [5, 2]',
     (t) => reshape(t.in([3, 4]), [5, 2]),
   ],
   [
-    '[reshape] shape must be = as many elements as [tokens, 4], got [8, 2]',
+    '[reshape] elements must be = those of x [tokens, 4], got [8, 2]',
     (t) => reshape(t.in([t.tokens, 4]), [8, 2]),
   ],
   [
-    '[slice] attribute axis must be = 0 or 2, got 1',
+    '[slice] axis must be = 0 or 2, got 1',
     (t) => slice(t.in([2, 3, 4]), { axis: 1, start: 0, end: 1 }),
   ],
   [
-    '[slice] start and end must be = a part of 0 to 4, got 3 to 5',
+    '[slice] start and end must be = a range within 4, got 3 to 5',
     (t) => columns(t.in([2, 4]), 3, 2),
   ],
   [
-    '[slice] sliced dim must be = a number, got tokens',
+    '[slice] the sliced axis must be = a fixed size, got [tokens, 4]',
     (t) => slice(t.in([t.tokens, 4]), { axis: 0, start: 0, end: 1 }),
   ],
   [
@@ -381,6 +381,15 @@ const refusals: [message: string, build: (t: Given) => Tensor][] = [
 
 test.each(refusals)('%s', (message, build) => {
   expect(() => build(given())).toThrow(expect.objectContaining({ message, name: 'TubeletError' }));
+});
+
+test('space_to_depth must reach every channel once', () => {
+  const t = given();
+  expect(() =>
+    spaceToDepth(t.in([1, 2, 2, 3]), { factorH: 2, channelStride: 2, strideH: 2 }),
+  ).toThrow(
+    '[space_to_depth] strides must be = those of some order of c, t, h, w with 1 among them, got 2',
+  );
 });
 
 test('unknown attributes from JavaScript are refused by name', () => {

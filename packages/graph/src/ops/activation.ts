@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor.js';
 export const activationOp = defineOp({
   stem: 'activation',
   inputs: { x: 'activation' },
-  attributes: { kind: choice(['silu', 'gelu_tanh', 'gelu_erf', 'quick_gelu', 'relu', 'tanh']) },
+  attributes: { kind: choice(['gelu_tanh', 'gelu_erf', 'quick_gelu', 'silu', 'relu', 'tanh']) },
 });
 
 export type ActivationKind = 'silu' | 'gelu_tanh' | 'gelu_erf' | 'quick_gelu' | 'relu' | 'tanh';

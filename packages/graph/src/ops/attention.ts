@@ -1,7 +1,7 @@
 import { type AttributeOptions, flag, integer, number } from '../attributes.js';
 import { check } from '../error.js';
 import { addNode, defineOp } from '../op.js';
-import { dimText, matrixDims, requireShape } from '../shape.js';
+import { matrixDims, requireMultiple, requireShape, shapeText } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 
 export const attentionOp = defineOp({
@@ -17,7 +17,7 @@ export const attentionOp = defineOp({
 });
 
 export interface AttentionOptions extends AttributeOptions<typeof attentionOp.attributes> {
-  /** [B, heads], B odd: added by relative distance, entry (k - q) + (B - 1) / 2, counted from kStart and qStart. */
+  /** [B, heads], B odd and fixed: added by relative distance, entry (k - q) + (B - 1) / 2, counted from kStart and qStart. */
   readonly bias?: Tensor | undefined;
 }
 
@@ -41,26 +41,26 @@ export function attention(
   const { bias, ...attributes } = options;
   return addNode(attentionOp, [q, k, v, segments, bias], attributes, ({ heads }) => {
     const [tq, width] = matrixDims('attention', 'q', q);
+    requireMultiple('attention', 'q', width, 'heads', heads);
     const [tk] = matrixDims('attention', 'k', k);
     requireShape('attention', 'k', k, [tk, width]);
     const [, valueWidth] = matrixDims('attention', 'v', v);
     requireShape('attention', 'v', v, [tk, valueWidth]);
-    const divides = heads >= 1 && width % heads === 0 && valueWidth % heads === 0;
-    check(
-      divides,
-      'BAD_ATTRIBUTE',
-      'attention',
-      'attribute heads',
-      `a divisor of ${width} and ${valueWidth}`,
-      heads,
-    );
+    requireMultiple('attention', 'v', valueWidth, 'heads', heads);
     const [s] = matrixDims('attention', 'segments', segments);
     requireShape('attention', 'segments', segments, [s, 4]);
     if (bias) {
       const [b] = matrixDims('attention', 'bias', bias);
       requireShape('attention', 'bias', bias, [b, heads]);
-      const odd = typeof b !== 'number' || b % 2 === 1;
-      check(odd, 'BAD_SHAPE', 'attention', 'bias rows', 'an odd number', dimText(b));
+      check(
+        typeof b === 'number',
+        'BAD_SHAPE',
+        'attention',
+        'bias dim 0',
+        'a number',
+        shapeText(bias.shape),
+      );
+      check(b % 2 === 1, 'BAD_SHAPE', 'attention', 'bias rows', 'odd', b);
     }
     return [tq, valueWidth];
   });

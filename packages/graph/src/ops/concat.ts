@@ -1,6 +1,6 @@
-import { check, TubeletError } from '../error.js';
+import { TubeletError } from '../error.js';
 import { addNode, defineOp } from '../op.js';
-import { type Dim, dimText, requireShape } from '../shape.js';
+import { type Dim, fixedFirst, requireShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 
 export const concatOp = defineOp({
@@ -23,15 +23,7 @@ export function concat(...tensors: readonly Tensor[]): Tensor {
   return addNode(concatOp, tensors, {}, () => {
     const rest: readonly Dim[] = first.shape.slice(1);
     const sizes = tensors.map((tensor) => {
-      const size = tensor.shape[0]!;
-      check(
-        typeof size === 'number',
-        'BAD_SHAPE',
-        'concat',
-        'first dim',
-        'a number',
-        dimText(size),
-      );
+      const size = fixedFirst('concat', 'x', tensor);
       requireShape('concat', 'x', tensor, [size, ...rest]);
       return size;
     });

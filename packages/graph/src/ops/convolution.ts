@@ -70,21 +70,15 @@ export function convolution(x: Tensor, weight: Tensor, options: ConvolutionOptio
     const once = a.upsample === 1 || a.upsample === 2;
     check(once, 'BAD_ATTRIBUTE', op, 'attribute upsample', '1 or 2', a.upsample);
     const out = (axis: string, size: number, kernel: number, stride: number) => {
-      check(stride >= 1, 'BAD_ATTRIBUTE', op, `attribute stride${axis}`, 'at least 1', stride);
-      check(
-        size >= kernel,
-        'BAD_SHAPE',
-        op,
-        `padded size along ${axis}`,
-        `at least the kernel's ${kernel}`,
-        size,
-      );
+      check(stride >= 1, 'BAD_ATTRIBUTE', op, 'strides', 'at least 1', stride);
+      const what = `padded x along ${axis}`;
+      check(size >= kernel, 'BAD_SHAPE', op, what, `at least the kernel's ${kernel}`, size);
       return Math.floor((size - kernel) / stride) + 1;
     };
     const shape = [
-      out('T', a.padFront + f, kt, a.strideT),
-      out('H', a.padTop + h * a.upsample + a.padBottom, kh, a.strideH),
-      out('W', a.padLeft + w * a.upsample + a.padRight, kw, a.strideW),
+      out('time', a.padFront + f, kt, a.strideT),
+      out('height', a.padTop + h * a.upsample + a.padBottom, kh, a.strideH),
+      out('width', a.padLeft + w * a.upsample + a.padRight, kw, a.strideW),
       co,
     ];
     if (residual) requireShape(op, 'residual', residual, shape);

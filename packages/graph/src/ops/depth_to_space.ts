@@ -42,8 +42,15 @@ export function depthToSpace(
       (a.factorT - 1) * a.strideT +
       (a.factorH - 1) * a.strideH +
       (a.factorW - 1) * a.strideW;
-    const needed = Math.floor(last / a.repeats) + 1;
-    check(c >= needed, 'BAD_SHAPE', op, 'channels of x', `at least ${needed}`, c);
+    const reached = Math.floor(last / a.repeats);
+    check(
+      reached < c,
+      'BAD_SHAPE',
+      op,
+      'channel reached by the strides',
+      `below x's ${c}`,
+      reached,
+    );
     return [f * a.factorT, h * a.factorH, w * a.factorW, a.channels];
   });
 }

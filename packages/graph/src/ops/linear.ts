@@ -44,7 +44,8 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
     requireShape('linear', 'weight', weight, [n, k]);
     if (bias) requireShape('linear', 'bias', bias, [n]);
     const both = (modulation === undefined) === (row === undefined);
-    check(both, 'BAD_INPUT', 'linear', 'modulation and row', 'given together', 'one of them');
+    const only = row ? 'row only' : 'modulation only';
+    check(both, 'BAD_SHAPE', 'linear', 'modulation and row', 'given together', only);
     if (modulation && row) {
       const [, s] = matrixDims('linear', 'modulation', modulation);
       const needed = values.gateColumn + Number(n);

@@ -26,8 +26,8 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
       good,
       'BAD_SHAPE',
       'reshape',
-      'shape',
-      `as many elements as ${shapeText(x.shape)}`,
+      'elements',
+      `those of x ${shapeText(x.shape)}`,
       shapeText(shape),
     );
     return shape;

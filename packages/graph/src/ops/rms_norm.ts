@@ -1,7 +1,6 @@
 import { type AttributeOptions, choice, integer, number } from '../attributes.js';
-import { check } from '../error.js';
 import { addNode, defineOp } from '../op.js';
-import { lastDim, sameShape, shapeText } from '../shape.js';
+import { lastDim, requireMultiple, requireShape, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 
 export const rmsNormOp = defineOp({
@@ -31,18 +30,9 @@ export interface RmsNormOptions extends AttributeOptions<typeof rmsNormOp.attrib
 export function rmsNorm(x: Tensor, { weight, ...attributes }: RmsNormOptions): Tensor {
   return addNode(rmsNormOp, [x, weight], attributes, ({ groups }) => {
     const d = lastDim(x);
-    const divides = groups >= 1 && d % groups === 0;
-    check(divides, 'BAD_ATTRIBUTE', 'rms_norm', 'attribute groups', `a divisor of ${d}`, groups);
-    if (weight) {
-      const good = sameShape(weight.shape, [d]) || sameShape(weight.shape, [d / groups]);
-      check(
-        good,
-        'BAD_SHAPE',
-        'rms_norm',
-        'weight shape',
-        `[${d}] or [${d / groups}]`,
-        shapeText(weight.shape),
-      );
+    requireMultiple('rms_norm', 'x', d, 'groups', groups);
+    if (weight && !sameShape(weight.shape, [d / groups])) {
+      requireShape('rms_norm', 'weight', weight, [d]);
     }
     return x.shape;
   });

@@ -1,7 +1,7 @@
 import { type AttributeOptions, choice, integer } from '../attributes.js';
 import { check } from '../error.js';
 import { addNode, defineOp } from '../op.js';
-import { matrixDims, requireShape } from '../shape.js';
+import { matrixDims, requireMultiple, requireShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 
 export const rotaryOp = defineOp({
@@ -28,12 +28,18 @@ export function rotary(
 ): Tensor {
   return addNode(rotaryOp, [x, cos, sin], options, ({ headDim }) => {
     const [t, d] = matrixDims('rotary', 'x', x);
-    const divides = headDim >= 1 && d % headDim === 0;
-    check(divides, 'BAD_ATTRIBUTE', 'rotary', 'attribute headDim', `a divisor of ${d}`, headDim);
+    requireMultiple('rotary', 'x', d, 'headDim', headDim);
     const [, p] = matrixDims('rotary', 'cos', cos);
     requireShape('rotary', 'cos', cos, [t, p]);
     requireShape('rotary', 'sin', sin, [t, p]);
-    check(2 * p <= headDim, 'BAD_SHAPE', 'rotary', 'cos columns', `at most ${headDim / 2}`, p);
+    check(
+      2 * p <= headDim,
+      'BAD_SHAPE',
+      'rotary',
+      'cos columns',
+      `at most half of headDim ${headDim}`,
+      p,
+    );
     return x.shape;
   });
 }

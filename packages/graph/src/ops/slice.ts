@@ -1,7 +1,7 @@
 import { type AttributeOptions, integer } from '../attributes.js';
 import { check } from '../error.js';
 import { addNode, defineOp } from '../op.js';
-import { dimText } from '../shape.js';
+import { shapeText } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 
 export const sliceOp = defineOp({
@@ -19,23 +19,17 @@ export const sliceOp = defineOp({
 export function slice(x: Tensor, options: AttributeOptions<typeof sliceOp.attributes>): Tensor {
   return addNode(sliceOp, [x], options, ({ axis, start, end }) => {
     const last = x.shape.length - 1;
-    check(
-      axis === 0 || axis === last,
-      'BAD_ATTRIBUTE',
-      'slice',
-      'attribute axis',
-      `0 or ${last}`,
-      axis,
-    );
+    check(axis === 0 || axis === last, 'BAD_SHAPE', 'slice', 'axis', `0 or ${last}`, axis);
     const size = x.shape[axis]!;
-    check(typeof size === 'number', 'BAD_SHAPE', 'slice', 'sliced dim', 'a number', dimText(size));
-    const good = start < end && end <= size;
+    const fixed = typeof size === 'number';
+    check(fixed, 'BAD_SHAPE', 'slice', 'the sliced axis', 'a fixed size', shapeText(x.shape));
+    const good = start < end && end <= Number(size);
     check(
       good,
-      'BAD_ATTRIBUTE',
+      'BAD_SHAPE',
       'slice',
       'start and end',
-      `a part of 0 to ${size}`,
+      `a range within ${Number(size)}`,
       `${start} to ${end}`,
     );
     return x.shape.with(axis, end - start);

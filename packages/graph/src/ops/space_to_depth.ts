@@ -1,4 +1,4 @@
-import { type AttributeOptions, integer } from '../attributes.js';
+import { type AttributeOptions, type AttributeValues, integer } from '../attributes.js';
 import { check } from '../error.js';
 import { addNode, defineOp } from '../op.js';
 import { clipDims } from '../shape.js';
@@ -41,24 +41,31 @@ export function spaceToDepth(
       return size / factor;
     };
     const channels = c * a.factorT * a.factorH * a.factorW;
-    const last =
-      (c - 1) * a.channelStride +
-      (a.factorT - 1) * a.strideT +
-      (a.factorH - 1) * a.strideH +
-      (a.factorW - 1) * a.strideW;
-    check(
-      last === channels - 1,
-      'BAD_ATTRIBUTE',
-      op,
-      'last channel the strides reach',
-      channels - 1,
-      last,
-    );
+    requirePermutation(a, c);
     return [
-      divide('frames with padFront', f + a.padFront, a.factorT),
+      divide('padFront + frames', f + a.padFront, a.factorT),
       divide('height', h, a.factorH),
       divide('width', w, a.factorW),
-      divide('channels before grouping', channels, a.group),
+      divide('channels', channels, a.group),
     ];
   });
+}
+
+/** The strides are those of some order of the four axes: every channel of z is reached once. */
+function requirePermutation(
+  a: AttributeValues<typeof spaceToDepthOp.attributes>,
+  channels: number,
+): void {
+  const axes: [stride: number, size: number][] = [
+    [a.channelStride, channels],
+    [a.strideT, a.factorT],
+    [a.strideH, a.factorH],
+    [a.strideW, a.factorW],
+  ];
+  let expected = 1;
+  for (const [stride, size] of axes.filter(([, size]) => size > 1).sort((x, y) => x[0] - y[0])) {
+    const what = `those of some order of c, t, h, w with ${expected} among them`;
+    check(stride === expected, 'BAD_ATTRIBUTE', 'space_to_depth', 'strides', what, stride);
+    expected *= size;
+  }
 }

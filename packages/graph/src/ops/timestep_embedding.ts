@@ -28,9 +28,15 @@ export function timestepEmbedding(
   timestep: Tensor,
   options: AttributeOptions<typeof timestepEmbeddingOp.attributes>,
 ): Tensor {
-  return addNode(timestepEmbeddingOp, [timestep], options, ({ dim }) => {
-    requireRank('timestep_embedding', 'timestep', timestep, 1);
-    check(dim >= 2, 'BAD_ATTRIBUTE', 'timestep_embedding', 'attribute dim', 'at least 2', dim);
-    return [timestep.shape[0]!, dim];
+  return addNode(timestepEmbeddingOp, [timestep], options, (a) => {
+    const op = 'timestep_embedding';
+    requireRank(op, 'timestep', timestep, 1);
+    check(a.dim >= 1, 'BAD_ATTRIBUTE', op, 'attribute dim', 'at least 1', a.dim);
+    check(a.maxPeriod > 0, 'BAD_ATTRIBUTE', op, 'attribute maxPeriod', 'above 0', a.maxPeriod);
+    const half = Math.floor(a.dim / 2);
+    const good = half === 0 || a.downscaleFreqShift < half;
+    const what = 'attribute downscaleFreqShift';
+    check(good, 'BAD_ATTRIBUTE', op, what, `below dim / 2, which is ${half}`, a.downscaleFreqShift);
+    return [timestep.shape[0]!, a.dim];
   });
 }

@@ -9,9 +9,12 @@ import {
   type Tensor,
 } from '@tubelet/graph';
 import { fusedLinear, linearLayer, type Weights, weightsOf } from '../weights.js';
+import { relativeBuckets } from './buckets.js';
 import type { TextEncoderConfig } from './config.js';
 
 export interface TextEncoderOptions {
+  /** Tokens of the longest text, padding included. */
+  readonly maxLength: number;
   /** Also gives `hidden0`, `hidden1`, …: the embeddings and each block's output, the last one after the final norm. */
   readonly hiddenStates?: boolean;
 }
@@ -20,15 +23,15 @@ export interface TextEncoderOptions {
  * A T5 encoder (transformers 5.23.0, UMT5EncoderModel and T5EncoderModel) for texts packed one after another; `packTexts`
  * makes the index tensors.
  *
- * Inputs: ids i32 [tokens], segments i32 [segments, 4] whose key ranges leave out padding, buckets i32 [distances].
+ * Inputs: ids i32 [tokens], segments i32 [segments, 4] whose key ranges leave out padding.
  * Output: hidden f32 [tokens, modelDim].
  */
-export function textEncoder(config: TextEncoderConfig, options: TextEncoderOptions = {}): Graph {
+export function textEncoder(config: TextEncoderConfig, options: TextEncoderOptions): Graph {
   return graph('text-encoder', (g) => {
     const w = weightsOf(g);
     const ids = g.input('ids', [g.symbol('tokens')], 'i32');
     const segments = g.input('segments', [g.symbol('segments'), 4], 'i32');
-    const buckets = g.input('buckets', [g.symbol('distances')], 'i32');
+    const buckets = g.constant('buckets', relativeBuckets(config, options.maxLength));
     const table = w.get('shared.weight', [config.vocabSize, config.modelDim], {
       aliases: ['encoder.embed_tokens.weight'],
     });

@@ -1,5 +1,4 @@
 import { TubeletError } from '@tubelet/graph';
-import { relativeBuckets } from './buckets.js';
 import type { TextEncoderConfig } from './config.js';
 
 /** One text as token ids, padded behind. */
@@ -21,7 +20,6 @@ export interface TextPacking {
   readonly ids: Int32Array;
   /** [segments, 4] */
   readonly segments: Int32Array;
-  readonly buckets: Int32Array;
 }
 
 export function packTexts(config: TextEncoderConfig, texts: readonly TextTokens[]): TextPacking {
@@ -46,9 +44,8 @@ export function packTexts(config: TextEncoderConfig, texts: readonly TextTokens[
   });
   const wrong = ids.find((id) => id < 0 || id >= config.vocabSize);
   if (wrong !== undefined) fail('token ids', `below vocab_size ${config.vocabSize}`, wrong);
-  const buckets = relativeBuckets(config, Math.max(...texts.map((text) => text.ids.length)));
   return {
-    sizes: { tokens, segments: texts.length, distances: buckets.length },
+    sizes: { tokens, segments: texts.length },
     offsets,
     ids,
     segments: Int32Array.from(
@@ -57,6 +54,5 @@ export function packTexts(config: TextEncoderConfig, texts: readonly TextTokens[
         return [start, start + text.ids.length, start, start + (text.length ?? text.ids.length)];
       }),
     ),
-    buckets,
   };
 }

@@ -10,5 +10,5 @@ export function compareTextEncoderWeights(
   config: TextEncoderConfig,
   stored: ReadonlyMap<string, StoredTensor>,
 ): WeightDifferences {
-  return compareWeights(textEncoder(config).weights, stored, withoutUse);
+  return compareWeights(textEncoder(config, { maxLength: 1 }).weights, stored, withoutUse);
 }
