@@ -57,7 +57,25 @@ std::shared_ptr<Buffer> Buffer::map(std::shared_ptr<Device> device, const std::s
   return buffer;
 }
 
+std::shared_ptr<Buffer> Buffer::view(std::shared_ptr<Buffer> parent, size_t offset, size_t bytes) {
+  parent->require_range("view", offset, bytes);
+  if (parent->is_mapped)
+    throw Error(ErrorCode::bad_input, "buffer", "must be = writable, got a mapped file");
+  std::shared_ptr<Buffer> buffer(new Buffer(parent->device));
+  buffer->start = parent->start + offset;
+  buffer->length = bytes;
+  buffer->parent = std::move(parent);
+  return buffer;
+}
+
+void Buffer::release_pages() const {
+  if (is_mapped && start)
+    madvise(start, length, MADV_DONTNEED);
+}
+
 Buffer::~Buffer() {
+  if (parent)
+    return;
   if (!is_mapped)
     device->count_bytes(-int64_t(length));
   else if (start)

@@ -254,6 +254,10 @@ void Plan::pack_weights(std::span<const std::vector<WeightPart>> weights) {
       pack_weight(int(i), int(k), *parts_of[base], needs[i]);
     }
   }
+  // What was packed is not read again.
+  for (const auto &parts : weights)
+    for (const WeightPart &part : parts)
+      part.buffer->release_pages();
 }
 
 /// Makes, or finds on the device, the form of a weight that the node's kernel wants.

@@ -15,6 +15,10 @@ size_t bytes_at(const Tensor &tensor) {
   return bytes;
 }
 
+bool overlap(const uint8_t *a, size_t a_bytes, const uint8_t *b, size_t b_bytes) {
+  return a < b + b_bytes && b < a + a_bytes;
+}
+
 [[noreturn]] void fail_binding(const char *side, const GraphTensor &tensor,
                                const std::string &must, const std::string &got) {
   throw Error(ErrorCode::bad_input, "plan",
@@ -64,17 +68,20 @@ void Plan::check_bindings(std::span<const std::shared_ptr<Buffer>> inputs,
   }
   for (size_t i = 0; i < outputs.size(); i++) {
     const GraphTensor &tensor = graph->tensors[graph->outputs[i]];
-    if (size_t needed = bytes_at(describe(graph->outputs[i], sizes)); outputs[i]->bytes() < needed)
+    size_t needed = bytes_at(describe(graph->outputs[i], sizes));
+    if (outputs[i]->bytes() < needed)
       fail_binding("output", tensor, "at least " + std::to_string(needed) + " bytes",
                    std::to_string(outputs[i]->bytes()));
     if (outputs[i]->is_read_only())
       fail_binding("output", tensor, "writable", "a mapped file");
-    for (const auto &input : inputs)
-      if (input == outputs[i])
-        fail_binding("output", tensor, "a buffer of its own", "one that is an input too");
+    for (size_t k = 0; k < inputs.size(); k++)
+      if (overlap(outputs[i]->data(), needed, inputs[k]->data(),
+                  bytes_at(describe(graph->inputs[k], sizes))))
+        fail_binding("output", tensor, "memory of its own", "bytes that are an input too");
     for (size_t k = 0; k < i; k++)
-      if (outputs[k] == outputs[i])
-        fail_binding("output", tensor, "a buffer of its own", "one that is another output too");
+      if (overlap(outputs[i]->data(), needed, outputs[k]->data(),
+                  bytes_at(describe(graph->outputs[k], sizes))))
+        fail_binding("output", tensor, "memory of its own", "bytes that are another output too");
   }
 }
 
