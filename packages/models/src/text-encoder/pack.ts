@@ -13,7 +13,6 @@ export interface TextPacking {
   readonly sizes: {
     readonly tokens: number;
     readonly segments: number;
-    readonly distances: number;
   };
   /** First token of each text. */
   readonly offsets: readonly number[];
