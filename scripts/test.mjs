@@ -1,8 +1,8 @@
 // Sets up what is missing and runs every test. Ends with the line `N passed, N failed, N skipped`.
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setup } from './setup.mjs';
-import { cache, main, packageProgram, runLoudly } from './workspace.mjs';
+import { cache, main, packageProgram, runLoudly, StepError } from './workspace.mjs';
 
 const report = join(cache, 'tests.json');
 
@@ -20,20 +20,25 @@ function count({ testResults }) {
   };
 }
 
-await main(async () => {
+async function runTests() {
   await setup();
   rmSync(report, { force: true });
   const vitest = packageProgram('vitest', 'vitest.mjs');
   const options = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const code = await runLoudly(process.execPath, [
-    vitest,
-    'run',
-    ...options,
-    ...process.argv.slice(2),
-  ]);
-  const { passed, failed, skipped } = count(JSON.parse(readFileSync(report, 'utf8')));
+  const args = ['run', ...options, ...process.argv.slice(2)];
+  const code = await runLoudly(process.execPath, [vitest, ...args]);
+  if (!existsSync(report)) throw new StepError('vitest left no report');
+  const counts = count(JSON.parse(readFileSync(report, 'utf8')));
   // Errors outside any test (an unhandled rejection) fail the run too.
-  const outside = code !== 0 && failed === 0 ? 1 : 0;
-  console.log(`${passed} passed, ${failed + outside} failed, ${skipped} skipped`);
-  return failed + outside > 0 ? 1 : 0;
+  if (code !== 0 && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
+await main(async () => {
+  const { passed, failed, skipped } = await runTests().catch((error) => {
+    console.error(error instanceof StepError ? error.message : error);
+    return { passed: 0, failed: 1, skipped: 0 };
+  });
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+  return failed > 0 ? 1 : 0;
 });
