@@ -6,6 +6,10 @@ export type ErrorCode =
   | 'BAD_INPUT'
   | 'BAD_WEIGHT'
   | 'BAD_CONFIG'
+  | 'OUT_OF_MEMORY'
+  | 'ABORTED'
+  | 'DISPOSED'
+  | 'IO'
   | 'UNSUPPORTED';
 
 const brand = Symbol.for('tubelet.error');

@@ -1,1 +1,37 @@
-export {};
+export type {
+  Buffer,
+  Device,
+  DeviceDescription,
+  Isa,
+  PlanExplanation,
+} from '@tubelet/native';
+export { availableThreads } from './available-threads.js';
+export {
+  compile,
+  type NodeTime,
+  type RunBuffers,
+  type RunOptions,
+  type RuntimePlan,
+  type Sizes,
+} from './compile.js';
+export { type DeviceOptions, devices, openDevice } from './device.js';
+export { findNonFinite } from './find-non-finite.js';
+export { type ResolvedPart, requireAllUsed, resolveWeights } from './resolve-weights.js';
+export {
+  maxHeaderBytes,
+  parseSafetensors,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+} from './safetensors.js';
+export type { StoredDType } from './stored-dtype.js';
+export { readFloat32, readInt32, upload } from './transfer.js';
+export {
+  openWeights,
+  readStored,
+  readValues,
+  type StoredTensor,
+  type TensorData,
+  type WeightStore,
+  type Weights,
+  weightsOf,
+} from './weights.js';
