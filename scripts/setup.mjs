@@ -39,8 +39,9 @@ async function buildPackages() {
   // tsc leaves the output of a deleted source, which would be packed.
   for (const folder of packageFolders()) {
     for (const path of filesUnder(`${folder}/dist`, /\.(js|d\.ts)(\.map)?$/)) {
-      const source = path.replace('/dist/', '/src/').replace(/\.(js|d\.ts)(\.map)?$/, '.ts');
-      if (!existsSync(join(root, source))) rmSync(join(root, path));
+      const source = path.replace('/dist/', '/src/').replace(/\.(js|d\.ts)(\.map)?$/, '');
+      const exists = ['.ts', '.js'].some((end) => existsSync(join(root, source + end)));
+      if (!exists) rmSync(join(root, path));
     }
   }
 }
@@ -77,9 +78,9 @@ const steps = [
     inputs: () => [
       'tsconfig.base.json',
       ...packagesWith('tsconfig.json'),
-      ...packageFolders().flatMap((folder) => filesUnder(`${folder}/src`, /\.ts$/)),
+      ...packageFolders().flatMap((folder) => filesUnder(`${folder}/src`, /\.(ts|js|json)$/)),
     ],
-    outputs: () => packagesWith('tsconfig.tsbuildinfo'),
+    outputs: () => packagesWith('dist/tsconfig.tsbuildinfo'),
     run: buildPackages,
   },
 ];
