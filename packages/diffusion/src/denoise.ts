@@ -63,7 +63,7 @@ export async function denoise<Latents>(run: Denoising<Latents>): Promise<Latents
   for (let index = from; index < schedule.steps.length; index++) {
     run.signal?.throwIfAborted();
     const step = schedule.steps[index];
-    const guided = guidance(step, index, schedule.steps.length);
+    const guided = guidance(index, schedule);
     await execute(step.before, registers, arithmetic);
     const input = await combine(step.input, registers, arithmetic);
     const { timestep, tokenTimesteps } = step;

@@ -4,10 +4,18 @@ export { TubeletError } from './error.js';
 export type { Arithmetic, Registers, Term } from './execute.js';
 export { combine, execute } from './execute.js';
 export { muForTokens } from './flow-sigmas.js';
+export type { AdaptiveProjectedOptions } from './guidance/adaptive-projected.js';
+export { adaptiveProjected } from './guidance/adaptive-projected.js';
+export type { CfgZeroStarOptions } from './guidance/cfg-zero-star.js';
+export { cfgZeroStar } from './guidance/cfg-zero-star.js';
 export type { ClassifierFreeOptions } from './guidance/classifier-free.js';
 export { classifierFree } from './guidance/classifier-free.js';
+export { distilled } from './guidance/distilled.js';
 export type { Branch, Guidance, GuidedStep } from './guidance/guidance.js';
 export { unguided } from './guidance/guidance.js';
+export type { GuidanceInterval } from './guidance/interval.js';
+export type { PerturbedOptions } from './guidance/perturbed.js';
+export { perturbed } from './guidance/perturbed.js';
 export type {
   Assignment,
   Churn,
@@ -19,5 +27,17 @@ export type {
   Step,
 } from './schedule.js';
 export { parseSchedulerConfig, schedulerFromConfig } from './scheduler-from-config.js';
+export { ddim } from './schedulers/ddim.js';
+export { ddimInverse } from './schedulers/ddim-inverse.js';
+export { ddpm } from './schedulers/ddpm.js';
+export { dpmSolverMultistep } from './schedulers/dpm-solver-multistep.js';
+export { edmDpmSolverMultistep } from './schedulers/edm-dpm-solver-multistep.js';
+export { edmEuler } from './schedulers/edm-euler.js';
+export { edmPaper } from './schedulers/edm-paper.js';
+export { eulerAncestralDiscrete } from './schedulers/euler-ancestral-discrete.js';
+export { eulerDiscrete } from './schedulers/euler-discrete.js';
 export { flowMatchEulerDiscrete } from './schedulers/flow-match-euler-discrete.js';
+export { flowMatchHeunDiscrete } from './schedulers/flow-match-heun-discrete.js';
+export { heunDiscrete } from './schedulers/heun-discrete.js';
+export { lcm } from './schedulers/lcm.js';
 export { unipcMultistep } from './schedulers/unipc-multistep.js';

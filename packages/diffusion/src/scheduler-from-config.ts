@@ -1,13 +1,35 @@
 import { mustBe, TubeletError } from './error.js';
 import type { Scheduler } from './schedule.js';
+import { ddim } from './schedulers/ddim.js';
+import { ddimInverse } from './schedulers/ddim-inverse.js';
+import { ddpm } from './schedulers/ddpm.js';
+import { dpmSolverMultistep } from './schedulers/dpm-solver-multistep.js';
+import { edmDpmSolverMultistep } from './schedulers/edm-dpm-solver-multistep.js';
+import { edmEuler } from './schedulers/edm-euler.js';
+import { eulerAncestralDiscrete } from './schedulers/euler-ancestral-discrete.js';
+import { eulerDiscrete } from './schedulers/euler-discrete.js';
 import { flowMatchEulerDiscrete } from './schedulers/flow-match-euler-discrete.js';
+import { flowMatchHeunDiscrete } from './schedulers/flow-match-heun-discrete.js';
+import { heunDiscrete } from './schedulers/heun-discrete.js';
+import { lcm } from './schedulers/lcm.js';
 import { unipcMultistep } from './schedulers/unipc-multistep.js';
 
 type Config = Readonly<Record<string, unknown>>;
 
 /** diffusers' class names. */
 const schedulers: Readonly<Record<string, (config: Config) => Scheduler>> = {
+  DDIMInverseScheduler: ddimInverse,
+  DDIMScheduler: ddim,
+  DDPMScheduler: ddpm,
+  DPMSolverMultistepScheduler: dpmSolverMultistep,
+  EDMDPMSolverMultistepScheduler: edmDpmSolverMultistep,
+  EDMEulerScheduler: edmEuler,
+  EulerAncestralDiscreteScheduler: eulerAncestralDiscrete,
+  EulerDiscreteScheduler: eulerDiscrete,
   FlowMatchEulerDiscreteScheduler: flowMatchEulerDiscrete,
+  FlowMatchHeunDiscreteScheduler: flowMatchHeunDiscrete,
+  HeunDiscreteScheduler: heunDiscrete,
+  LCMScheduler: lcm,
   UniPCMultistepScheduler: unipcMultistep,
 };
 

@@ -1,6 +1,7 @@
 import { mustBe } from '../error.js';
 import type { Assignment } from '../schedule.js';
 import { type Guidance, unguided } from './guidance.js';
+import { checkInterval, type GuidanceInterval, isGuided } from './interval.js';
 
 /** Settings of classifier-free guidance. */
 export interface ClassifierFreeOptions {
@@ -11,11 +12,14 @@ export interface ClassifierFreeOptions {
    * Default: all.
    */
   readonly channels?: number;
+  /** Default: every step. */
+  readonly interval?: GuidanceInterval;
 }
 
 /** Classifier-free guidance (Ho and Salimans 2022, in the form of diffusers). */
-export function classifierFree({ scale, channels }: ClassifierFreeOptions): Guidance {
-  if (!Number.isFinite(scale)) throw mustBe('classifierFree', 'scale', 'a number', scale);
+export function classifierFree({ scale, channels, interval }: ClassifierFreeOptions): Guidance {
+  checkScale('classifierFree', 'scale', scale);
+  checkInterval('classifierFree', interval);
   if (channels !== undefined && !(Number.isInteger(channels) && channels > 0)) {
     throw mustBe('classifierFree', 'channels', 'a whole number above 0', channels);
   }
@@ -25,5 +29,13 @@ export function classifierFree({ scale, channels }: ClassifierFreeOptions): Guid
     channels === undefined
       ? { kind: 'combine', set: 'prediction', sum }
       : { kind: 'combine-channels', set: 'prediction', sum, channels, rest: 'conditional' };
-  return () => ({ branches: ['conditional', 'unconditional'], assignments: [combination] });
+  return (index, schedule) =>
+    isGuided(interval, index, schedule)
+      ? { branches: ['conditional', 'unconditional'], assignments: [combination] }
+      : unguided(index, schedule);
+}
+
+/** Refuses a scale that is no number. */
+export function checkScale(op: string, what: string, scale: number): void {
+  if (!Number.isFinite(scale)) throw mustBe(op, what, 'a number', scale);
 }

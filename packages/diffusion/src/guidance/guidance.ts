@@ -1,4 +1,4 @@
-import type { Assignment, Step } from '../schedule.js';
+import type { Assignment, Schedule } from '../schedule.js';
 
 /**
  * A conditioning the model predicts for: with the prompt, with the negative or empty prompt, and with the prompt by a
@@ -16,8 +16,8 @@ export interface GuidedStep {
   readonly embeddedScale?: number;
 }
 
-/** Decides how the predictions of a step become one. `index` counts from 0, `count` is the number of steps. */
-export type Guidance = (step: Step, index: number, count: number) => GuidedStep;
+/** Decides how the predictions of `schedule.steps[index]` become one. */
+export type Guidance = (index: number, schedule: Schedule) => GuidedStep;
 
 /** One conditional prediction, as it is. */
 export const unguided: Guidance = () => ({

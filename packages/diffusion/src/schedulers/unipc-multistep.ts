@@ -11,18 +11,14 @@ import {
   requireConfig,
   unsupported,
 } from '../config.js';
+import { limitData, thresholdFields } from '../data-limits.js';
 import { mustBe } from '../error.js';
 import { shiftFlowSigmas } from '../flow-sigmas.js';
 import { solve } from '../linear-system.js';
-import {
-  type NoiseLevel,
-  noiseLevel,
-  outputRegister,
-  predictedData,
-  predictedNoise,
-} from '../multistep.js';
+import { type NoiseLevel, noiseLevel, outputRegister } from '../multistep.js';
 import { inDouble, noiseTable, type Rounding, tableFields } from '../noise-table.js';
 import { beginOf, checkFinite, checkOptions, onlyOneOf, range, stepCount } from '../options.js';
+import { predictedData, predictedNoise } from '../prediction.js';
 import type { Assignment, Combination, ScheduleOptions, Scheduler, Step } from '../schedule.js';
 import {
   distributeSigmas,
@@ -39,9 +35,7 @@ const fields = {
   ...tableFields,
   solver_order: integer(2, 1, 3),
   prediction_type: oneOf('epsilon', 'sample', 'v_prediction', 'flow_prediction'),
-  thresholding: boolean(false),
-  dynamic_thresholding_ratio: number(0.995, 0, 1),
-  sample_max_value: number(1),
+  ...thresholdFields,
   predict_x0: boolean(true),
   // midpoint, heun and logrho mean bh2: names of other solvers, in configs that were converted.
   solver_type: oneOf('bh2', 'bh1', 'midpoint', 'heun', 'logrho'),
@@ -147,10 +141,7 @@ function register(config: Config, index: number): string {
 function output(config: Config, level: NoiseLevel, index: number): Assignment[] {
   const set = register(config, index);
   if (!config.predict_x0) return [assign(set, predictedNoise(config.prediction_type, level))];
-  const data = assign(set, predictedData(config.prediction_type, level));
-  if (!config.thresholding) return [data];
-  const { dynamic_thresholding_ratio: ratio, sample_max_value: max } = config;
-  return [data, { kind: 'threshold', set, of: set, ratio, max }];
+  return [assign(set, predictedData(config.prediction_type, level)), ...limitData(config, set)];
 }
 
 /**

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   type Call,
   denoise,
+  edmPaper,
   parseSchedulerConfig,
   type Schedule,
   type ScheduleOptions,
@@ -44,7 +45,8 @@ export async function checkSamplerCase(directory: string): Promise<CaseResult> {
   const config = parseSchedulerConfig(await readFile(join(directory, 'config.json'), 'utf8'));
   const tensors = await readSafetensorsFixture(join(directory, 'io.safetensors'));
   const golden: Case = { config, tensors, stepCounts: config.steps as number[] };
-  return { maxError: Math.max(...(await diffusersErrors(golden))), tolerance };
+  const errors = 'function' in config ? edmPaperErrors(golden) : diffusersErrors(golden);
+  return { maxError: Math.max(...(await errors)), tolerance };
 }
 
 async function diffusersErrors(golden: Case): Promise<number[]> {
@@ -66,6 +68,60 @@ async function diffusersErrors(golden: Case): Promise<number[]> {
   return errors;
 }
 
+/** The samplers of NVlabs/edm: every call of the model, and the sample after every step. */
+async function edmPaperErrors({ config, tensors, stepCounts }: Case): Promise<number[]> {
+  const { churn, rest } = splitChurn(
+    config.options as Json,
+    'S_churn',
+    'S_min',
+    'S_max',
+    'S_noise',
+  );
+  const { b, c, d } = config.model as Record<'b' | 'c' | 'd', number>;
+  const scheduler = edmPaper(rest);
+  const noise = rows(tensor(tensors, 'noise'));
+  const errors: number[] = [];
+  for (const steps of stepCounts) {
+    const schedule = scheduler.schedule({ steps, churn });
+    const inputs: number[] = [];
+    const samples: Float64Array[] = [];
+    const latents = tensor(tensors, 'latents').values;
+    const sample = latents.map((value) => value * schedule.initialNoiseScale);
+    await denoise({
+      schedule,
+      arithmetic: doubleArithmetic({}, (index) => Float64Array.from(noise[index])),
+      registers: new Map([['sample', sample]]),
+      predict: async ({ input, timestep: sigma }) => {
+        inputs.push(...input);
+        const variance = 1 + sigma ** 2;
+        const wave = (x: number) =>
+          b * Math.sin((c * x) / Math.sqrt(variance) + d * Math.log(sigma));
+        return [{ prediction: input.map((x) => x / variance + wave(x)) }];
+      },
+      onStep: ({ registers }) => void samples.push(registers.get('sample') as Float64Array),
+    });
+    // The last call of each step: every second one where steps have two, except the last step.
+    const isDouble = samples.length > steps;
+    const ends = samples.filter((_, i) => !isDouble || i % 2 === 1 || i === samples.length - 1);
+    const trajectory = [sample, ...ends].flatMap((values) => Array.from(values));
+    errors.push(
+      error(schedule.timesteps, tensor(tensors, `n${steps}.calls_sigma_f64`).values),
+      error(inputs, tensor(tensors, `n${steps}.calls_x_f64`).values),
+      error(trajectory, tensor(tensors, `n${steps}.trajectory_f64`).values),
+    );
+  }
+  return errors;
+}
+
+/** Takes the four numbers of churn out of the original's arguments. */
+function splitChurn(options: Json, ...names: readonly [string, string, string, string]) {
+  const rest = Object.fromEntries(
+    Object.entries(options).filter(([name]) => !names.includes(name)),
+  );
+  const [amount, min, max, noise] = names.map((name) => options[name] as number | undefined);
+  return { rest, churn: amount === undefined ? undefined : { amount, min, max, noise } };
+}
+
 /** The arguments of set_timesteps and step, as one. */
 function optionsOf({ config, tensors }: Case, steps: number): ScheduleOptions {
   const names: Readonly<Record<string, keyof ScheduleOptions>> = {
@@ -77,25 +133,16 @@ function optionsOf({ config, tensors }: Case, steps: number): ScheduleOptions {
     timesteps: 'timesteps',
     use_clipped_model_output: 'useClippedModelOutput',
   };
-  const churnNames: Readonly<Record<string, string>> = {
-    s_churn: 'amount',
-    s_tmin: 'min',
-    s_tmax: 'max',
-    s_noise: 'noise',
-  };
   const options: Record<string, unknown> = {};
-  const churn: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries({
-    ...(config.set_timesteps as Json),
-    ...(config.step as Json),
-  })) {
+  const given = { ...(config.set_timesteps as Json), ...(config.step as Json) };
+  const { churn, rest } = splitChurn(given, 's_churn', 's_tmin', 's_tmax', 's_noise');
+  for (const [name, value] of Object.entries(rest)) {
     if (name in names) options[names[name]] = linspaceOf(value, steps);
-    else if (name in churnNames) churn[churnNames[name]] = value;
     else if (name === 'per_token_timesteps') {
       options.tokenTimesteps = rows(tensor(tensors, `n${steps}.per_token_timesteps_f64`));
     } else throw new Error(`argument ${name} of a golden case is not known`);
   }
-  if ('amount' in churn) options.churn = churn;
+  if (churn) options.churn = churn;
   if (!('timesteps' in options) && !('sigmas' in options)) options.steps = steps;
   return options;
 }
@@ -182,13 +229,14 @@ function arithmeticFor(shape: readonly number[], schedule: Schedule, noise?: Fix
   );
 }
 
-/** add_noise or scale_noise, and get_velocity, for timesteps of the schedule, one per sample. */
+/** add_noise or scale_noise, and get_velocity, for timesteps of the schedule, one or one per sample. */
 function noisingErrors(tensors: Tensors, schedule: Schedule): number[] {
   const clean = rows(tensor(tensors, 'noising.x'));
   const noise = rows(tensor(tensors, 'noising.noise'));
-  const timesteps = tensor(tensors, 'noising.timesteps').values;
+  const given = tensor(tensors, 'noising.timesteps').values;
+  const timesteps = clean.map((_, sample) => given[given.length > 1 ? sample : 0]);
   const mixed = (kind: 'addNoise' | 'velocity') =>
-    Array.from(timesteps).flatMap((timestep, sample) => {
+    timesteps.flatMap((timestep, sample) => {
       const step = schedule.steps[callAt(schedule, timestep)];
       const weights = step[kind];
       if (!weights)
