@@ -22,6 +22,28 @@ inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
+/// Elements a task takes: enough to pay for claiming it, few enough to share evenly.
+constexpr int64_t task_elements = 16384;
+
+/// body(row) for rows of `width` elements, several to a task.
+template <class Body>
+inline void parallel_rows(Pool &pool, int64_t rows, int64_t width, Body &&body) {
+  const int64_t per_task = larger(1, task_elements / larger(1, width));
+  parallel(pool, ceil_div(rows, per_task), [&](int64_t task, int) {
+    const int64_t end = smaller(rows, (task + 1) * per_task);
+    for (int64_t row = task * per_task; row < end; row++)
+      body(row);
+  });
+}
+
+/// body(begin, end) for the parts of `count` elements; tasks begin at multiples of task_elements.
+template <class Body> inline void parallel_elements(Pool &pool, int64_t count, Body &&body) {
+  parallel(pool, ceil_div(count, task_elements), [&](int64_t task, int) {
+    const int64_t begin = task * task_elements;
+    body(begin, smaller(count, begin + task_elements));
+  });
+}
+
 inline const float *floats(const Tensor &t) { return static_cast<const float *>(t.data); }
 inline float *floats_out(const Tensor &t) { return static_cast<float *>(t.data); }
 inline const int32_t *integers(const Tensor &t) { return static_cast<const int32_t *>(t.data); }
@@ -32,6 +54,9 @@ inline int64_t rows_of(const Tensor &t) {
   for (int i = 0; i + 1 < t.rank; i++)
     rows *= t.shape[i];
   return rows;
+}
+inline bool is_contiguous(const Tensor &t) {
+  return t.rank == 1 || t.row_stride == t.shape[t.rank - 1];
 }
 inline int64_t last_of(const Tensor &t) { return t.shape[t.rank - 1]; }
 
@@ -66,6 +91,10 @@ template <class Body> inline void for_row(int64_t width, Body &&body) {
     body(d, WholeVec{});
   if (d < width)
     body(d, PartialVec{width - d});
+}
+
+inline void copy_floats(float *to, const float *from, int64_t count) {
+  for_row(count, [&](int64_t d, auto access) { access.store(to + d, access.load(from + d)); });
 }
 
 inline float row_sum(const float *in, int64_t width) {

@@ -3,7 +3,7 @@
 //     = x̃[f·factorT + i, h·factorH + j, w·factorW + k, c]
 //   y[f, h, w, o] = (z[f,h,w, o·group] + … + z[f,h,w, o·group + group-1]) / group
 // x̃ is padFront frames of zeros, then x. The strides place every (c, i, j, k) at a channel of z of
-// its own. group > 1 is Wan 2.2's AvgDown3D; its sum is in order, in float32.
+// its own. group > 1 is Wan 2.2's AvgDown3D; its sum is in float32, i, j, k outermost, then c.
 //   x     f32 [F, H, W, C]; factorT divides padFront + F, factorH H, factorW W
 //   -> y  f32 [(padFront + F) / factorT, H / factorH, W / factorW,
 //              C·factorT·factorH·factorW / group], no alias
