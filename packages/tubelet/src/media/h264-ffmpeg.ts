@@ -43,7 +43,8 @@ export async function createFfmpegEncoder(config: H264Config): Promise<H264Encod
   // A broken pipe means that ffmpeg ended, and its exit says why.
   ffmpeg.stdin.on('error', () => undefined);
   const ended = once(ffmpeg, 'close').then(([code, signal]: unknown[]) => {
-    if (code !== 0) throw encoderError('ffmpeg', complaint.trim() || `exit ${code ?? signal}`);
+    if (code !== 0)
+      throw encoderError('ffmpeg', complaint.trim().split('\n')[0] || `exit ${code ?? signal}`);
   });
   ended.catch(() => undefined);
 

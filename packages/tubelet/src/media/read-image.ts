@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { TubeletError } from '../errors.js';
 import { check } from './check.js';
@@ -24,7 +25,9 @@ export async function readImage(source: ImageSource): Promise<RgbImage> {
   const isFile = typeof source === 'string' || source instanceof Uint8Array;
   check(isFile, 'readImage', 'image', 'a path, bytes or RGB pixels', typeof source);
   try {
-    const { data, info } = await sharp(source)
+    // By its path, sharp may return an earlier file of that name from its cache.
+    const file = typeof source === 'string' ? await readFile(source) : source;
+    const { data, info } = await sharp(file)
       .autoOrient()
       .flatten({ background: 'white' })
       .toColourspace('srgb')

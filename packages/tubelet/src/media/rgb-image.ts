@@ -7,8 +7,8 @@ export interface RgbImage {
   readonly height: number;
 }
 
-/** Sides beyond this are refused before anything is allocated. */
-const maxSide = 65535;
+/** The largest even side that the fields of an mp4 and a gif hold. */
+const maxSide = 65534;
 
 export function checkSize(op: string, width: number, height: number): void {
   checkWhole(op, 'width', width, 1, maxSide);

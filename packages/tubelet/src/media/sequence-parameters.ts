@@ -7,7 +7,7 @@ export interface ClipLoad {
   readonly bitsPerSecond: number;
 }
 
-// level_idc, macroblocks a second, macroblocks a frame, kbit/s (ITU-T H.264, table A-1).
+// level_idc, macroblocks a second, macroblocks a frame, kbit/s (ITU-T H.264, table A-1; A.3.1 for the sides).
 const levels: readonly (readonly [number, number, number, number])[] = [
   [10, 1485, 99, 64],
   [11, 3000, 396, 192],
@@ -71,7 +71,8 @@ export function describeSequence(sps: Uint8Array, load: ClipLoad): Uint8Array {
   }
   const referenceFrames = copyUe();
   copy(1); // gaps_in_frame_num_value_allowed_flag
-  const macroblocks = (copyUe() + 1) * (copyUe() + 1);
+  const widthInBlocks = copyUe() + 1;
+  const heightInBlocks = copyUe() + 1;
   if (copy(1) === 0) throw malformed('frames', 'fields');
   copy(1); // direct_8x8_inference_flag
   if (copy(1) === 1) for (let side = 0; side < 4; side++) copyUe();
@@ -99,14 +100,18 @@ export function describeSequence(sps: Uint8Array, load: ClipLoad): Uint8Array {
 
   const payload = bits.bytes();
   if (profile === baselineProfile) payload[2] = payload[2]! | constrainedBaseline;
-  payload[3] = Math.max(payload[3]!, levelFor(macroblocks, load));
+  payload[3] = Math.max(payload[3]!, levelFor(widthInBlocks, heightInBlocks, load));
   return escapeNal(payload);
 }
 
-function levelFor(macroblocks: number, { fps, bitsPerSecond }: ClipLoad): number {
+function levelFor(width: number, height: number, { fps, bitsPerSecond }: ClipLoad): number {
+  const blocks = width * height;
   const row = levels.find(
     ([, perSecond, perFrame, kbits]) =>
-      macroblocks <= perFrame && macroblocks * fps <= perSecond && bitsPerSecond <= kbits * 1000,
+      blocks <= perFrame &&
+      Math.max(width, height) ** 2 <= 8 * perFrame &&
+      blocks * fps <= perSecond &&
+      bitsPerSecond <= kbits * 1000,
   );
   return (row ?? levels[levels.length - 1]!)[0];
 }
