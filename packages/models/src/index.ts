@@ -1,5 +1,6 @@
 export { type DitConfig, type DitPreset, ditPreset, parseDitConfig } from './dit/config.js';
 export { dit } from './dit/model.js';
+export { type DitPacking, packDit } from './dit/pack.js';
 export { compareDitWeights } from './dit/weights.js';
 export { relativeBuckets } from './text-encoder/buckets.js';
 export { parseTextEncoderConfig, type TextEncoderConfig } from './text-encoder/config.js';
