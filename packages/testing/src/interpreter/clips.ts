@@ -16,29 +16,34 @@ function factors(attributes: Parameters<Reference>[0]['attributes']): [number, n
 export const convolution: Reference = ({ inputs, attributes, shape }) => {
   const [x, weight, bias, cache, residual] = inputs;
   const [co, ci, kt, kh, kw] = weight!.shape as [number, number, number, number, number];
-  const number = (name: string) => Number(attributes[name]);
-  const strides = ['strideT', 'strideH', 'strideW'].map(number) as [number, number, number];
-  const pads = ['padFront', 'padTop', 'padLeft'].map(number) as [number, number, number];
+  const [, height, width] = x!.shape as [number, number, number];
+  const of = (name: string) => Number(attributes[name]);
+  const [strideT, strideH, strideW] = [of('strideT'), of('strideH'), of('strideW')];
+  const [padFront, padTop, padLeft, up] = [
+    of('padFront'),
+    of('padTop'),
+    of('padLeft'),
+    of('upsample'),
+  ];
   const f = functions[String(attributes.activation)]!;
-  const [now, before] = [reader(x!), cache ? reader(cache) : () => 0];
-  const cached = cache?.shape[0] ?? 0;
-  const scaled = (place: number) => Math.floor(place / number('upsample'));
-  const at = (frame: number, h: number, w: number, c: number) =>
-    frame < 0
-      ? before(frame + cached, scaled(h), scaled(w), c)
-      : now(frame, scaled(h), scaled(w), c);
+  const taps = kt * kh * kw;
+  const patch = new Float64Array(ci * taps);
+  const read = (tap: number, frame: number, h: number, w: number) => {
+    const outside = h < 0 || w < 0 || h >= height * up || w >= width * up;
+    const source = frame < 0 ? cache : x;
+    const place = frame < 0 ? frame + (cache?.shape[0] ?? 0) : frame;
+    for (let c = 0; c < ci; c++) {
+      const at = ((place * height + Math.floor(h / up)) * width + Math.floor(w / up)) * ci + c;
+      patch[c * taps + tap] = outside || place < 0 || !source ? 0 : source.data[at]!;
+    }
+  };
 
   const out = new Float64Array(product(shape));
-  const [F, H, W] = shape as [number, number, number, number];
-  eachIndex([F, H, W], ([frame, h, w], place) => {
-    const patch = fill([ci, kt, kh, kw], (c, i, j, k) =>
-      at(
-        frame! * strides[0] + i! - pads[0],
-        h! * strides[1] + j! - pads[1],
-        w! * strides[2] + k! - pads[2],
-        c!,
-      ),
-    );
+  eachIndex(shape.slice(0, 3), ([frame, h, w], place) => {
+    eachIndex([kt, kh, kw], ([i, j, k], tap) => {
+      const row = h! * strideH + j! - padTop;
+      read(tap, frame! * strideT + i! - padFront, row, w! * strideW + k! - padLeft);
+    });
     for (let o = 0; o < co; o++) {
       let sum = bias?.data[o] ?? 0;
       for (let i = 0; i < patch.length; i++) sum += patch[i]! * weight!.data[o * patch.length + i]!;
