@@ -107,7 +107,7 @@ export function readConfig(model: string, json: unknown, className?: string): Co
       const given = take(key);
       const value = given === undefined ? fallback : given;
       const found = words.find((word) => word === value);
-      return found === undefined ? fail(key, words.join(' or '), value) : found;
+      return found === undefined ? fail(key, words.map(String).join(' or '), value) : found;
     },
     ignore: (...keys) => keys.forEach(take),
     only(key, value) {
