@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseSchedulerConfig } from '@tubelet/diffusion';
+import { TubeletError } from '../errors.js';
+
+/** The files of a diffusers folder. */
+export interface Checkpoint {
+  readonly directory: string;
+  path(...names: string[]): string;
+  /** A JSON object. @throws TubeletError IO, BAD_CONFIG */
+  json(...names: string[]): Promise<Readonly<Record<string, unknown>>>;
+  /** The same, or undefined where there is no such file. */
+  optionalJson(...names: string[]): Promise<Readonly<Record<string, unknown>> | undefined>;
+}
+
+export function openCheckpoint(directory: string): Checkpoint {
+  const path = (...names: string[]) => join(directory, ...names);
+  const optionalJson: Checkpoint['optionalJson'] = async (...names) => {
+    const file = path(...names);
+    let text: string;
+    try {
+      text = await readFile(file, 'utf8');
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      const reason = (cause as Error).message;
+      throw new TubeletError('IO', 'model', `${file} must be = readable, got ${reason}`, { cause });
+    }
+    try {
+      // Python's JSON has Infinity and NaN, wherever it comes from.
+      return parseSchedulerConfig(text);
+    } catch (cause) {
+      throw new TubeletError('BAD_CONFIG', 'model', `${file} must be = a JSON object, got something else`, { cause });
+    }
+  };
+  return {
+    directory,
+    path,
+    optionalJson,
+    async json(...names) {
+      const found = await optionalJson(...names);
+      if (found) return found;
+      throw new TubeletError('IO', 'model', `${path(...names)} must be = there, got no such file`);
+    },
+  };
+}
+
+/** A component's class in model_index.json: `["diffusers", "WanTransformer3DModel"]`. */
+export function componentClass(
+  index: Readonly<Record<string, unknown>>,
+  component: string,
+): string | undefined {
+  const entry = index[component];
+  const name = Array.isArray(entry) ? entry[1] : undefined;
+  return typeof name === 'string' ? name : undefined;
+}
