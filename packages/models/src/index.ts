@@ -2,6 +2,7 @@ export { type DitConfig, type DitPreset, ditPreset, parseDitConfig } from './dit
 export { dit } from './dit/model.js';
 export { type DitPacking, packDit } from './dit/pack.js';
 export { ditCheckpoint } from './dit/weights.js';
+export { combinedLatents, heldLatents, noiseLatents } from './latents.js';
 export { relativeBuckets } from './text-encoder/buckets.js';
 export { parseTextEncoderConfig, type TextEncoderConfig } from './text-encoder/config.js';
 export { type TextEncoderOptions, textEncoder } from './text-encoder/model.js';

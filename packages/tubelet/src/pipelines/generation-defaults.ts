@@ -1,5 +1,5 @@
-import type { Checkpoint } from './checkpoint.js';
 import { TubeletError } from '../errors.js';
+import type { ModelFolder } from './model-folder.js';
 
 /** What a call has where it says nothing: the model's generation.json, else the defaults of diffusers' WanPipeline. */
 export interface GenerationDefaults {
@@ -16,16 +16,24 @@ export interface GenerationDefaults {
   readonly upscale: number;
 }
 
-const wholeNumbers = ['height', 'width', 'num_frames', 'num_inference_steps', 'max_sequence_length', 'upscale'];
+const wholeNumbers = [
+  'height',
+  'width',
+  'num_frames',
+  'num_inference_steps',
+  'max_sequence_length',
+  'upscale',
+];
 const numbers = [...wholeNumbers, 'fps', 'guidance_scale'];
 
 /** @throws TubeletError BAD_CONFIG naming the option */
-export async function readGenerationDefaults(checkpoint: Checkpoint): Promise<GenerationDefaults> {
-  const json = (await checkpoint.optionalJson('generation.json')) ?? {};
+export async function readGenerationDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
+  const json = (await folder.optionalJson('generation.json')) ?? {};
   for (const [name, value] of Object.entries(json)) {
     const expected = wholeNumbers.includes(name) ? 'a whole number above 0' : 'a number from 0';
     const isNumber = typeof value === 'number' && Number.isFinite(value) && value >= 0;
-    const isGood = isNumber && (!wholeNumbers.includes(name) || (Number.isInteger(value) && value > 0));
+    const isGood =
+      isNumber && (!wholeNumbers.includes(name) || (Number.isInteger(value) && value > 0));
     if (!numbers.includes(name)) throw bad('options', numbers.join(', '), name);
     if (!isGood) throw bad(name, expected, JSON.stringify(value));
   }
@@ -43,5 +51,9 @@ export async function readGenerationDefaults(checkpoint: Checkpoint): Promise<Ge
 }
 
 function bad(what: string, expected: string, got: string): TubeletError {
-  return new TubeletError('BAD_CONFIG', 'generation.json', `${what} must be = ${expected}, got ${got}`);
+  return new TubeletError(
+    'BAD_CONFIG',
+    'generation.json',
+    `${what} must be = ${expected}, got ${got}`,
+  );
 }

@@ -1,5 +1,4 @@
-import { type Graph, graph, linearCombination, normal } from '@tubelet/graph';
-import { add, multiply } from '@tubelet/graph';
+import { combinedLatents, heldLatents, noiseLatents } from '@tubelet/models';
 import {
   type Buffer,
   compile,
@@ -40,7 +39,11 @@ export interface LatentMath {
 
 export function latentMath(device: Device): LatentMath {
   const plans = new Map<string, RuntimePlan>();
-  const planFor = async (name: string, elements: number, build: () => Graph) => {
+  const planFor = async (
+    name: string,
+    elements: number,
+    build: () => Parameters<typeof compile>[1],
+  ) => {
     const known = plans.get(name);
     if (known && known.capacity.elements! >= elements) return known;
     const made = await compile(device, build(), noWeights, { elements });
@@ -58,49 +61,38 @@ export function latentMath(device: Device): LatentMath {
   return {
     async combine(terms, elements, into, options) {
       const plan = await planFor(`combine ${terms.length}`, elements, () =>
-        combination(terms.length),
+        combinedLatents(terms.length),
       );
-      const coefficients = await upload(device, Float32Array.from(terms, ([, c]) => c));
+      const coefficients = await upload(
+        device,
+        Float32Array.from(terms, ([, c]) => c),
+      );
       const inputs = Object.fromEntries(terms.map(([latents], i) => [`x${i}`, latents]));
-      await plan.run({ inputs: { coefficients, ...inputs }, outputs: { y: into } }, { elements }, options);
+      await plan.run(
+        { inputs: { coefficients, ...inputs }, outputs: { y: into } },
+        { elements },
+        options,
+      );
       coefficients.dispose();
     },
     async hold(latents, { mask, values }, elements, into, options) {
-      const plan = await planFor('hold', elements, holding);
-      await plan.run({ inputs: { latents, mask, values }, outputs: { y: into } }, { elements }, options);
+      const plan = await planFor('hold', elements, heldLatents);
+      await plan.run(
+        { inputs: { latents, mask, values }, outputs: { y: into } },
+        { elements },
+        options,
+      );
     },
     async noise(seed, stream, elements, into) {
-      const plan = await planFor('noise', elements, drawing);
-      const key = await upload(device, Int32Array.of(seed | 0, Math.floor(seed / 2 ** 32) | 0, stream, 0));
+      const plan = await planFor('noise', elements, noiseLatents);
+      const key = await upload(
+        device,
+        Int32Array.of(seed | 0, Math.floor(seed / 2 ** 32) | 0, stream, 0),
+      );
       await plan.run({ inputs: { key }, outputs: { y: into } }, { elements });
       key.dispose();
     },
   };
-}
-
-function combination(count: number): Graph {
-  return graph(`combine-${count}`, (g) => {
-    const elements = g.symbol('elements');
-    const coefficients = g.input('coefficients', [count]);
-    const terms = Array.from({ length: count }, (_, i) => g.input(`x${i}`, [elements]));
-    g.output('y', linearCombination(coefficients, ...terms));
-  });
-}
-
-function holding(): Graph {
-  return graph('hold', (g) => {
-    const elements = g.symbol('elements');
-    const [latents, mask, values] = ['latents', 'mask', 'values'].map((name) =>
-      g.input(name, [elements]),
-    );
-    g.output('y', add(multiply(latents!, mask!), values!));
-  });
-}
-
-function drawing(): Graph {
-  return graph('noise', (g) => {
-    g.output('y', normal(g.input('key', [4], 'i32'), { elements: g.symbol('elements') }));
-  });
 }
 
 /** Buffers of one size that are used again once no register refers to them. */

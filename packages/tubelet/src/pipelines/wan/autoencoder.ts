@@ -2,18 +2,17 @@ import {
   blendTiles,
   type Chunk,
   cacheEntries,
-  compareWanVaeWeights,
   needsTiles,
   openTiles,
   parseWanVaeConfig,
   planTiledDecode,
   planTiledEncode,
-  requireWeights,
   type Tile,
   type TilePlan,
   type TileSize,
   vaeFactors,
   type WanVaeConfig,
+  wanVaeCheckpoint,
   wanVaeDecoder,
   wanVaeEncoder,
 } from '@tubelet/models';
@@ -28,7 +27,7 @@ import {
   upload,
   type Weights,
 } from '@tubelet/runtime';
-import type { Checkpoint } from '../checkpoint.js';
+import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
 import type { LatentSize } from './transformer.js';
 
 export interface AutoencoderOptions extends RunOptions {
@@ -68,13 +67,13 @@ type Caches = Record<string, Buffer>;
 
 export async function loadAutoencoder(
   device: Device,
-  checkpoint: Checkpoint,
+  folder: ModelFolder,
 ): Promise<WanAutoencoder> {
   const [config, weights] = await Promise.all([
-    checkpoint.json('vae', 'config.json').then(parseWanVaeConfig),
-    openWeights(checkpoint.path('vae')),
+    folder.json('vae', 'config.json').then(parseWanVaeConfig),
+    openWeights(folder.path('vae')),
   ]);
-  requireWeights('vae', compareWanVaeWeights(config, weights.tensors));
+  requireCheckpoint(wanVaeCheckpoint(config), weights);
   const { space, time } = vaeFactors(config);
   const { latentChannels, latentsMean, latentsStd, patchSize, outChannels } = config;
   const plans = new Map<string, Promise<RuntimePlan>>();
@@ -104,7 +103,9 @@ export async function loadAutoencoder(
     const plan = await planFor('decoder', chunk, tile, isTile);
     const frameCount = chunk === 'first' ? 1 : time;
     const input = await upload(device, latents);
-    const frames = device.allocate(frameCount * tile.height * tile.width * space * space * outChannels * 4);
+    const frames = device.allocate(
+      frameCount * tile.height * tile.width * space * space * outChannels * 4,
+    );
     const before = { ...caches };
     const outputs: Caches = { frames };
     for (const { name } of plan.graph.outputs) {
@@ -162,7 +163,10 @@ export async function loadAutoencoder(
     config,
     weights,
     async *decode(latents, size, options = {}) {
-      const tiling = options.tiling && needsTiles(config, options.tiling, size, 'decode') ? options.tiling : undefined;
+      const tiling =
+        options.tiling && needsTiles(config, options.tiling, size, 'decode')
+          ? options.tiling
+          : undefined;
       const cut = tiling && planTiledDecode(config, tiling, size.height, size.width);
       const tiles = cut?.tiles ?? [{ y: 0, x: 0, height: size.height, width: size.width }];
       const clips = await Promise.all(
@@ -181,12 +185,16 @@ export async function loadAutoencoder(
           yield cut ? joined(config, cut, results, frames, space / patchSize) : results[0]!;
         }
       } finally {
-        for (const { caches } of clips) for (const buffer of Object.values(caches)) buffer.dispose();
+        for (const { caches } of clips)
+          for (const buffer of Object.values(caches)) buffer.dispose();
       }
     },
     async encodeImage(pixels, height, width, options = {}) {
       const latentSize = { height: height / space, width: width / space };
-      const tiling = options.tiling && needsTiles(config, options.tiling, latentSize, 'encode') ? options.tiling : undefined;
+      const tiling =
+        options.tiling && needsTiles(config, options.tiling, latentSize, 'encode')
+          ? options.tiling
+          : undefined;
       const cut = tiling && planTiledEncode(config, tiling, height, width);
       const tiles = cut?.tiles ?? [{ y: 0, x: 0, height, width }];
       const results: { height: number; width: number; data: Float32Array }[] = [];
@@ -195,9 +203,11 @@ export async function loadAutoencoder(
         const part = cut ? cropped(pixels, width, 3, tile) : pixels;
         const frames = await upload(device, part);
         const outputs = Object.fromEntries(
-          plan.graph.outputs.map(({ name, shape }) => [
+          plan.graph.outputs.map(({ name, tensor }) => [
             name,
-            device.allocate(shape.reduce<number>((product, dim) => product * Number(dim), 4)),
+            device.allocate(
+              tensor.shape.reduce<number>((product, dim) => product * Number(dim), 4),
+            ),
           ]),
         );
         try {

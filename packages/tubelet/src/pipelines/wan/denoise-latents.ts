@@ -27,7 +27,11 @@ const firstDrawStream = 1;
  * @returns [channels, frames, height, width], normalised
  */
 export async function denoiseLatents(
-  parts: { readonly device: Device; readonly math: LatentMath; readonly transformer: WanTransformer },
+  parts: {
+    readonly device: Device;
+    readonly math: LatentMath;
+    readonly transformer: WanTransformer;
+  },
   { latents, signal, onStep, onProgress }: GenerateRequest,
   { latent, seed }: CheckedRequest,
   { schedule, guidance, texts, heldFrame }: Denoising,

@@ -3,13 +3,13 @@ import { defaultTileSize, vaeFactors } from '@tubelet/models';
 import { type Device, findNonFinite } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { fitImage, readImage } from '../../media/index.js';
-import type { Checkpoint } from '../checkpoint.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { type LatentMath, latentMath } from '../latents.js';
+import type { ModelFolder } from '../model-folder.js';
 import { fromBytes, toBytes, type Video, video } from '../video.js';
 import { aborted } from './aborted.js';
-import { denoiseLatents } from './denoise-latents.js';
 import { loadAutoencoder, type WanAutoencoder } from './autoencoder.js';
+import { denoiseLatents } from './denoise-latents.js';
 import { type CheckedRequest, checkRequest, type GenerateRequest } from './request.js';
 import { chooseScheduler } from './scheduler.js';
 import { loadPromptEncoder, type PromptEncoder } from './text.js';
@@ -42,23 +42,32 @@ interface Parts {
   readonly takesImage: boolean;
 }
 
-export async function loadWanPipeline(device: Device, checkpoint: Checkpoint): Promise<Pipeline> {
+export async function loadWanPipeline(device: Device, folder: ModelFolder): Promise<Pipeline> {
   const [index, defaults, schedulerConfig] = await Promise.all([
-    checkpoint.json('model_index.json'),
-    readGenerationDefaults(checkpoint),
-    checkpoint.json('scheduler', 'scheduler_config.json'),
+    folder.json('model_index.json'),
+    readGenerationDefaults(folder),
+    folder.json('scheduler', 'scheduler_config.json'),
   ]);
   requireOneTransformer(index);
   chooseScheduler(schedulerConfig, undefined);
   const [prompts, transformer, autoencoder] = await Promise.all([
-    loadPromptEncoder(device, checkpoint, defaults.maxSequenceLength),
-    loadTransformer(device, checkpoint),
-    loadAutoencoder(device, checkpoint),
+    loadPromptEncoder(device, folder, defaults.maxSequenceLength),
+    loadTransformer(device, folder),
+    loadAutoencoder(device, folder),
   ]);
   requireMatching(prompts, transformer, autoencoder);
   const takesImage = index.expand_timesteps === true;
   const math = latentMath(device);
-  const parts = { device, math, defaults, schedulerConfig, prompts, transformer, autoencoder, takesImage };
+  const parts = {
+    device,
+    math,
+    defaults,
+    schedulerConfig,
+    prompts,
+    transformer,
+    autoencoder,
+    takesImage,
+  };
   const dispose = async () => device.dispose();
   return {
     defaults,
@@ -70,7 +79,7 @@ export async function loadWanPipeline(device: Device, checkpoint: Checkpoint): P
 }
 
 async function generate(parts: Parts, request: GenerateRequest): Promise<Video> {
-  const { device, prompts, transformer, autoencoder } = parts;
+  const { prompts, transformer, autoencoder } = parts;
   const { signal } = request;
   if (signal?.aborted) throw aborted(signal);
   const checked = checkRequest(request, parts.defaults, {
@@ -80,7 +89,8 @@ async function generate(parts: Parts, request: GenerateRequest): Promise<Video> 
     maxTokensPerAxis: transformer.config.ropeMaxSeqLen,
   });
   if (request.image !== undefined && !parts.takesImage) {
-    const message = 'image must be = absent for this model, which has no timestep per token (expand_timesteps), got one';
+    const message =
+      'image must be = absent for this model, which has no timestep per token (expand_timesteps), got one';
     throw new TubeletError('BAD_INPUT', 'generate', message);
   }
   const scheduler = chooseScheduler(parts.schedulerConfig, request.scheduler);
@@ -146,13 +156,14 @@ async function requireFinite(parts: Parts, latents: Float32Array): Promise<void>
   const found: string[] = [];
   for (const { weights } of [parts.prompts, parts.transformer, parts.autoencoder])
     found.push(...(await findNonFinite(weights)));
-  const shown = found.slice(0, 10).join(', ') + (found.length > 10 ? ` and ${found.length - 10} more` : '');
+  const shown =
+    found.slice(0, 10).join(', ') + (found.length > 10 ? ` and ${found.length - 10} more` : '');
   throw new TubeletError(
     'BAD_WEIGHT',
     'generate',
     found.length > 0
       ? `weights must be = finite, got NaN or infinity in ${shown}`
-      : 'latents must be = finite, got NaN or infinity from finite weights: the request leaves the model\'s range',
+      : "latents must be = finite, got NaN or infinity from finite weights: the request leaves the model's range",
   );
 }
 
@@ -160,7 +171,11 @@ async function requireFinite(parts: Parts, latents: Float32Array): Promise<void>
 function requireOneTransformer(index: Readonly<Record<string, unknown>>): void {
   const second = index.transformer_2;
   if (Array.isArray(second) && second[0] !== null)
-    throw new TubeletError('UNSUPPORTED', 'model', 'transformer_2 must be = absent, got a model of two experts (Wan 2.2 A14B)');
+    throw new TubeletError(
+      'UNSUPPORTED',
+      'model',
+      'transformer_2 must be = absent, got a model of two experts (Wan 2.2 A14B)',
+    );
 }
 
 function requireMatching(
@@ -178,6 +193,10 @@ function requireMatching(
     ['out_channels of the autoencoder', 3, autoencoder.config.outChannels],
   ] as const) {
     if (expected !== got)
-      throw new TubeletError('UNSUPPORTED', 'model', `${what} must be = ${expected} for text to video, got ${got}`);
+      throw new TubeletError(
+        'UNSUPPORTED',
+        'model',
+        `${what} must be = ${expected} for text to video, got ${got}`,
+      );
   }
 }

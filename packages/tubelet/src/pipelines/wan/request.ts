@@ -1,7 +1,7 @@
-import type { SchedulerName } from './scheduler.js';
 import { TubeletError } from '../../errors.js';
 import type { ImageSource } from '../../media/index.js';
 import type { GenerationDefaults } from '../generation-defaults.js';
+import type { SchedulerName } from './scheduler.js';
 import type { LatentSize } from './transformer.js';
 
 /** A video to make. What is left out is the model's default. */
@@ -88,7 +88,10 @@ export function checkRequest(
   defaults: GenerationDefaults,
   rules: SizeRules,
 ): CheckedRequest {
-  for (const [name, text] of Object.entries({ prompt: request.prompt, negativePrompt: request.negativePrompt ?? '' }))
+  for (const [name, text] of Object.entries({
+    prompt: request.prompt,
+    negativePrompt: request.negativePrompt ?? '',
+  }))
     require(typeof text === 'string', name, 'text', typeof text);
   const { width = defaults.width, height = defaults.height } = request;
   const { numFrames = defaults.numFrames, fps = defaults.fps, steps = defaults.steps } = request;
@@ -100,8 +103,13 @@ export function checkRequest(
   requireFrames(numFrames, rules.time, patchT);
   require(Number.isFinite(fps) && fps > 0 && fps <= 1000, 'fps', 'above 0 and at most 1000', fps);
   require(isWhole(steps, 1, mostSteps), 'steps', `1 to ${mostSteps}`, steps);
-  require(Number.isFinite(guidanceScale) && guidanceScale >= 0, 'guidanceScale', 'a number from 0', guidanceScale);
-  require(isWhole(seed, 0, Number.MAX_SAFE_INTEGER), 'seed', 'a whole number from 0 to 2^53 - 1', seed);
+  require(Number.isFinite(guidanceScale) &&
+    guidanceScale >= 0, 'guidanceScale', 'a number from 0', guidanceScale);
+  require(isWhole(
+    seed,
+    0,
+    Number.MAX_SAFE_INTEGER,
+  ), 'seed', 'a whole number from 0 to 2^53 - 1', seed);
 
   const latent = {
     frames: (numFrames - 1) / rules.time + 1,
@@ -109,11 +117,13 @@ export function checkRequest(
     width: width / rules.space,
   };
   const longest = Math.max(latent.frames / patchT, latent.height / patchH, latent.width / patchW);
-  require(longest <= rules.maxTokensPerAxis, 'size', `at most ${rules.maxTokensPerAxis} tokens along each axis`, longest);
+  require(longest <=
+    rules.maxTokensPerAxis, 'size', `at most ${rules.maxTokensPerAxis} tokens along each axis`, longest);
   const elements = rules.latentChannels * latent.frames * latent.height * latent.width;
   if (latents !== undefined) {
     const got = latents instanceof Float32Array ? `${latents.length} values` : typeof latents;
-    require(latents instanceof Float32Array && latents.length === elements, 'latents', `a Float32Array of ${elements} values`, got);
+    require(latents instanceof Float32Array &&
+      latents.length === elements, 'latents', `a Float32Array of ${elements} values`, got);
   }
   return { width, height, numFrames, fps, steps, guidanceScale, seed, latent };
 }
@@ -138,7 +148,9 @@ function requireFrames(value: number, time: number, patchT: number): void {
   const unit = time * patchT;
   const first = time * (patchT - 1) + 1;
   const below = Math.max(first, Math.floor((value - first) / unit) * unit + first);
-  const nearest = Number.isFinite(value) ? [...new Set([below, below + unit])].join(' and ') : first;
+  const nearest = Number.isFinite(value)
+    ? [...new Set([below, below + unit])].join(' and ')
+    : first;
   const good = isWhole(value, first, 100_000) && (value - first) % unit === 0;
   require(good, 'numFrames', `${unit}k + ${first}, the nearest being ${nearest}`, value);
 }

@@ -30,7 +30,12 @@ export function chooseScheduler(
   const shift = Number(config.flow_shift ?? config.shift ?? 1);
   return schedulerFromConfig(
     name === 'unipc'
-      ? { _class_name: classes.unipc, prediction_type: 'flow_prediction', use_flow_sigmas: true, flow_shift: shift }
+      ? {
+          _class_name: classes.unipc,
+          prediction_type: 'flow_prediction',
+          use_flow_sigmas: true,
+          flow_shift: shift,
+        }
       : { _class_name: classes['flow-match-euler'], shift },
   );
 }

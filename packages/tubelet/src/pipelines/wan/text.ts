@@ -1,9 +1,8 @@
 import {
-  compareTextEncoderWeights,
   packTexts,
   parseTextEncoderConfig,
-  requireWeights,
   textEncoder,
+  textEncoderCheckpoint,
 } from '@tubelet/models';
 import {
   compile,
@@ -15,7 +14,7 @@ import {
   type Weights,
 } from '@tubelet/runtime';
 import { cleanPrompt, loadTokenizer } from '../../text/index.js';
-import type { Checkpoint } from '../checkpoint.js';
+import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
 
 /** A text as the transformer attends it. */
 export interface EncodedPrompt {
@@ -35,15 +34,15 @@ export interface PromptEncoder {
 
 export async function loadPromptEncoder(
   device: Device,
-  checkpoint: Checkpoint,
+  folder: ModelFolder,
   maxSequenceLength: number | undefined,
 ): Promise<PromptEncoder> {
   const [config, tokenizer, weights] = await Promise.all([
-    checkpoint.json('text_encoder', 'config.json').then(parseTextEncoderConfig),
-    loadTokenizer(checkpoint.path('tokenizer')),
-    openWeights(checkpoint.path('text_encoder')),
+    folder.json('text_encoder', 'config.json').then(parseTextEncoderConfig),
+    loadTokenizer(folder.path('tokenizer')),
+    openWeights(folder.path('text_encoder')),
   ]);
-  requireWeights('text_encoder', compareTextEncoderWeights(config, weights.tensors));
+  requireCheckpoint(textEncoderCheckpoint(config), weights);
   const maxLength = Math.min(maxSequenceLength ?? tokenizer.maxLength, tokenizer.maxLength);
   const { modelDim: dim } = config;
   const distances = { maxLength };
@@ -55,9 +54,12 @@ export async function loadPromptEncoder(
 
   /** Only the text itself is run: what stands behind it is not attended and becomes zeros. */
   const run = async (texts: readonly (readonly number[])[], options?: RunOptions) => {
-    const packed = packTexts(config, texts.map((ids) => ({ ids })));
-    const ids = await upload(device, packed.ids);
-    const segments = await upload(device, packed.segments);
+    const packed = packTexts(
+      config,
+      texts.map((ids) => ({ ids })),
+    );
+    const ids = await upload(device, packed.inputs.ids);
+    const segments = await upload(device, packed.inputs.segments);
     const hidden = device.allocate(packed.sizes.tokens * dim * 4);
     try {
       await plan.run({ inputs: { ids, segments }, outputs: { hidden } }, packed.sizes, options);
@@ -82,7 +84,10 @@ export async function loadPromptEncoder(
       const results: EncodedPrompt[] = [];
       for (let i = 0; i < encoded.length; i += branches) {
         const some = encoded.slice(i, i + branches);
-        const embeddings = await run(some.map(({ ids }) => ids), options);
+        const embeddings = await run(
+          some.map(({ ids }) => ids),
+          options,
+        );
         some.forEach(({ droppedTokens, droppedText }, k) => {
           const warning =
             droppedTokens > 0

@@ -1,9 +1,8 @@
 import {
-  compareWanWeights,
   packWan,
   parseWanConfig,
-  requireWeights,
   type WanConfig,
+  wanCheckpoint,
   wanTransformer,
 } from '@tubelet/models';
 import {
@@ -17,7 +16,7 @@ import {
   upload,
   type Weights,
 } from '@tubelet/runtime';
-import type { Checkpoint } from '../checkpoint.js';
+import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
 
 /** Latents of a clip: [channels, frames, height, width]. */
 export interface LatentSize {
@@ -62,20 +61,21 @@ export interface WanTransformer {
 
 export async function loadTransformer(
   device: Device,
-  checkpoint: Checkpoint,
+  folder: ModelFolder,
 ): Promise<WanTransformer> {
   const [config, weights] = await Promise.all([
-    checkpoint.json('transformer', 'config.json').then(parseWanConfig),
-    openWeights(checkpoint.path('transformer')),
+    folder.json('transformer', 'config.json').then(parseWanConfig),
+    openWeights(folder.path('transformer')),
   ]);
-  requireWeights('transformer', compareWanWeights(config, weights.tensors));
+  requireCheckpoint(wanCheckpoint(config), weights);
   const graph = wanTransformer(config);
   let plan: RuntimePlan | undefined;
 
   /** The plan of the largest run so far: weights are packed once, smaller runs take it as it is. */
   const planFor = async (sizes: Sizes): Promise<RuntimePlan> => {
     const names = graph.symbols;
-    const fits = (known: RuntimePlan) => names.every((name) => known.capacity[name]! >= sizes[name]!);
+    const fits = (known: RuntimePlan) =>
+      names.every((name) => known.capacity[name]! >= sizes[name]!);
     while (!plan || !fits(plan)) {
       const before = plan;
       const capacity = Object.fromEntries(
@@ -105,18 +105,15 @@ export async function loadTransformer(
         rowOf: rowOf ?? [0],
       }));
       const packed = packWan(config, clips);
-      const sizes = Object.fromEntries(
-        graph.symbols.map((name) => [name, packed.sizes[name as keyof typeof packed.sizes]]),
-      );
-      const { geometry, outputGeometry, row, cos, sin, selfSegments, crossSegments } = packed;
+      const { sizes } = packed;
       const text = new Float32Array(packed.sizes.textTokens * textDim);
       texts.forEach((embeddings, i) => {
         text.set(embeddings, packed.offsets[i]!.text * textDim);
       });
       const timestep = device.allocate(packed.sizes.rows * 4);
-      const fixed = { geometry, outputGeometry, row, cos, sin, selfSegments, crossSegments, text };
       const inputs: Record<string, Buffer> = { timestep };
-      for (const [name, data] of Object.entries(fixed)) inputs[name] = await upload(device, data);
+      for (const [name, data] of Object.entries({ ...packed.inputs, text }))
+        inputs[name] = await upload(device, data);
       await planFor(sizes);
 
       return {

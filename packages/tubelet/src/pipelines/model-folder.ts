@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseSchedulerConfig } from '@tubelet/diffusion';
+import type { Checkpoint } from '@tubelet/models';
+import { requireAllUsed, resolveWeights, type Weights } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 
 /** The files of a diffusers folder. */
-export interface Checkpoint {
+export interface ModelFolder {
   readonly directory: string;
   path(...names: string[]): string;
   /** A JSON object. @throws TubeletError IO, BAD_CONFIG */
@@ -13,9 +15,9 @@ export interface Checkpoint {
   optionalJson(...names: string[]): Promise<Readonly<Record<string, unknown>> | undefined>;
 }
 
-export function openCheckpoint(directory: string): Checkpoint {
+export function openModelFolder(directory: string): ModelFolder {
   const path = (...names: string[]) => join(directory, ...names);
-  const optionalJson: Checkpoint['optionalJson'] = async (...names) => {
+  const optionalJson: ModelFolder['optionalJson'] = async (...names) => {
     const file = path(...names);
     let text: string;
     try {
@@ -29,7 +31,12 @@ export function openCheckpoint(directory: string): Checkpoint {
       // Python's JSON has Infinity and NaN, wherever it comes from.
       return parseSchedulerConfig(text);
     } catch (cause) {
-      throw new TubeletError('BAD_CONFIG', 'model', `${file} must be = a JSON object, got something else`, { cause });
+      throw new TubeletError(
+        'BAD_CONFIG',
+        'model',
+        `${file} must be = a JSON object, got something else`,
+        { cause },
+      );
     }
   };
   return {
@@ -52,4 +59,10 @@ export function componentClass(
   const entry = index[component];
   const name = Array.isArray(entry) ? entry[1] : undefined;
   return typeof name === 'string' ? name : undefined;
+}
+
+/** @throws TubeletError BAD_WEIGHT that lists, by name, what is missing, misshapen or unused */
+export function requireCheckpoint({ graphs, unused }: Checkpoint, weights: Weights): void {
+  for (const graph of graphs) resolveWeights(graph, weights);
+  requireAllUsed(graphs, weights, unused);
 }
