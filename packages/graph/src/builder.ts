@@ -162,7 +162,7 @@ export class GraphBuilder {
     shape: Shape,
   ): Tensor {
     const name = this.#unique(this.#nodeName(op, inputs));
-    const dtype = op.view ? inputs[0]!.dtype : 'f32';
+    const dtype = (op.view && inputs[0]?.dtype) || 'f32';
     const output = this.#tensor(name, 'intermediate', dtype, shape);
     this.#nodes.push({ name, op, inputs, attributes, output });
     return output;

@@ -78,7 +78,7 @@ test('the wire form says everything, in order', () => {
     ['add', 0, 0, [-1, 4]],
     ['left', 0, 0, [-1, 2]],
   ]);
-  expect(new Float32Array(wire.tensors[3]!.data!.buffer)).toEqual(Float32Array.of(1, 2, 3, 4));
+  expect(new Float32Array(wire.tensors[3].data!.buffer)).toEqual(Float32Array.of(1, 2, 3, 4));
   const absent = 0xffffffff;
   expect(wire.nodes).toEqual([
     {
@@ -111,7 +111,7 @@ test('more than the first buffer holds is encoded too', () => {
   const data = Float32Array.from({ length: 5000 }, (_, i) => i);
   const built = graph('large', (g) => g.output('out', columns(g.constant('c', data), 1, 4999)));
   const wire = decode(built.bytes);
-  expect(new Float32Array(wire.tensors[0]!.data!.buffer)).toEqual(data);
+  expect(new Float32Array(wire.tensors[0].data!.buffer)).toEqual(data);
   expect(wire.rest).toBe(0);
 });
 

@@ -62,7 +62,7 @@ describe.skipIf(!goldens)('rotary tables of the original', () => {
   ])('%s, to the bit', async (name, headDim, patch_size, [frames, height, width]) => {
     const io = await readSafetensorsFixture(`${goldens}/wan/${name}/io.safetensors`);
     const config = parseWanConfig({ attention_head_dim: headDim, patch_size });
-    const tables = rotaryTables(config, { frames: frames!, height: height!, width: width! });
+    const tables = rotaryTables(config, { frames: frames, height: height, width: width });
     // The original repeats every value.
     const every2nd = (key: string) => io.get(key)!.values.filter((_, i) => i % 2 === 0);
     expect([...tables.cos]).toEqual([...every2nd('mid.rope_cos')]);

@@ -53,7 +53,7 @@ export function packTexts(config: TextEncoderConfig, texts: readonly TextTokens[
       ids,
       segments: Int32Array.from(
         texts.flatMap((text, i) => {
-          const start = offsets[i]!;
+          const start = offsets[i];
           return [start, start + text.ids.length, start, start + (text.length ?? text.ids.length)];
         }),
       ),

@@ -90,17 +90,17 @@ export function packWan(config: WanConfig, clips: readonly WanClip[]): WanPackin
   });
 
   const table = (row: (part: (typeof parts)[number], at: WanOffsets) => readonly number[]) =>
-    Int32Array.from(parts.flatMap((part, i) => row(part, offsets[i]!)));
+    Int32Array.from(parts.flatMap((part, i) => row(part, offsets[i])));
   const join = (name: 'cos' | 'sin') => {
     const joined = new Float32Array((next.token * config.headDim) / 2);
     parts.forEach((part, i) => {
-      joined.set(part[name], (offsets[i]!.token * config.headDim) / 2);
+      joined.set(part[name], (offsets[i].token * config.headDim) / 2);
     });
     return joined;
   };
   const row = new Int32Array(next.token);
   parts.forEach((part, i) => {
-    const at = offsets[i]!;
+    const at = offsets[i];
     row.set(
       part.row.map((local) => local + at.row),
       at.token,
@@ -208,7 +208,7 @@ function rowsOf(clip: WanClip, frames: number, tokens: number): Int32Array {
     throw new TubeletError('BAD_INPUT', 'wan', `rowOf must be = ${expected}, got ${rowOf.length}`);
   }
   return Int32Array.from({ length: tokens }, (_, token) => {
-    const row = rowOf[Math.floor(token / each)]!;
+    const row = rowOf[Math.floor(token / each)];
     if (Number.isInteger(row) && row >= 0 && row < rows) return row;
     throw new TubeletError(
       'BAD_INPUT',

@@ -52,7 +52,7 @@ export function compare(
 ): Comparison {
   let error = got.length === reference.values.length ? 0 : Number.POSITIVE_INFINITY;
   reference.values.forEach((value, i) => {
-    const difference = Math.abs(got[i]! - value);
+    const difference = Math.abs(got[i] - value);
     error = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(error, difference);
   });
   return { name, error, tolerance: toleranceOf(notes, name, reference) };

@@ -32,7 +32,7 @@ export function tensorOf(tensors: Tensors, name: string): FixtureTensor {
 
 /** Sample `index` of a batch. */
 export function sampleOf({ shape, values }: FixtureTensor, index: number): FixtureTensor {
-  const size = values.length / shape[0]!;
+  const size = values.length / shape[0];
   return { shape: shape.slice(1), values: values.subarray(index * size, (index + 1) * size) };
 }
 
@@ -40,7 +40,7 @@ export function sampleOf({ shape, values }: FixtureTensor, index: number): Fixtu
 export function channelsLast({ shape, values }: FixtureTensor): FixtureTensor {
   const [channels, ...rest] = shape as [number, ...number[]];
   const places = values.length / channels;
-  const moved = values.map((_, i) => values[(i % channels) * places + Math.floor(i / channels)]!);
+  const moved = values.map((_, i) => values[(i % channels) * places + Math.floor(i / channels)]);
   return { shape: [...rest, channels], values: moved };
 }
 

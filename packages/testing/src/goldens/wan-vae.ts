@@ -9,6 +9,7 @@ import {
   planTiledEncode,
   type TilePlan,
   type TileSize,
+  vaeFactors,
   type WanVaeConfig,
   wanVaeDecoder,
   wanVaeEncoder,
@@ -39,7 +40,7 @@ export async function checkWanVaeCase(
   for (const [name, batch] of golden.io) {
     const [, kind, clip] = /^input\.(video|latents)\.(.+)$/.exec(name) ?? [];
     if (!kind || !clip) continue;
-    for (let i = 0; i < batch.shape[0]!; i++) {
+    for (let i = 0; i < batch.shape[0]; i++) {
       const sample = channelsLast(sampleOf(batch, i));
       const check = kind === 'video' ? checkEncode : checkDecode;
       comparisons.push(...(await check(vae, clip, i, sample)));
@@ -58,23 +59,20 @@ async function checkEncode(
   const [, height, width] = frames.shape as [number, number, number];
   const tile = clip === 'tiled' ? tileSize(golden) : undefined;
   const isTiled = tile !== undefined && needsTiles(config, tile, { height, width }, 'encode');
-  const chunks = isTiled ? undefined : await encode(vae, frames, false);
-  const tiles = isTiled
+  const { mean, logvar, chunks } = isTiled
     ? await encodeTiles(vae, frames, planTiledEncode(config, tile, height, width))
-    : undefined;
-  const result = (name: 'mean' | 'logvar') =>
-    tiles?.[name] ?? joined(chunks!.map((chunk) => chunk.get(name)!));
+    : await encodeWhole(vae, frames);
   const expect = (name: string, got: ArrayLike<number>) =>
     compareSample(golden, `output.${name}.${clip}`, index, got);
   const { latentsMean, latentsStd, latentChannels } = config;
-  const normalized = result('mean').map(
-    (value, i) => (value - latentsMean[i % latentChannels]!) / latentsStd[i % latentChannels]!,
+  const normalized = mean.map(
+    (value, i) => (value - latentsMean[i % latentChannels]) / latentsStd[i % latentChannels],
   );
   return [
-    ...expect('mean', result('mean')),
-    ...expect('logvar', result('logvar')),
+    ...expect('mean', mean),
+    ...expect('logvar', logvar),
     ...expect('normalized', normalized),
-    ...(chunks ? compareCaches(golden, `mid.encode${clip}`, chunks) : []),
+    ...compareCaches(golden, `mid.encode${clip}`, chunks),
   ];
 }
 
@@ -94,7 +92,7 @@ async function checkDecode(
   }
   const chunks = await decode(vae, latents, false);
   return [
-    ...compareSample(golden, name, index, joined(chunks.map((chunk) => chunk.get('frames')!))),
+    ...compareSample(golden, name, index, whole(chunks, 'frames')),
     ...compareCaches(golden, `mid.decode${clip}`, chunks),
   ];
 }
@@ -132,7 +130,7 @@ async function stream(
   const frame = height * width * channels;
   const chunks: ReadonlyMap<string, ArrayLike<number>>[] = [];
   const cache = new Map(
-    cacheEntries(steady!).map(({ name, shape }) => [
+    cacheEntries(steady).map(({ name, shape }) => [
       name,
       new Float64Array(shape.reduce((a, b) => a * b)),
     ]),
@@ -145,7 +143,7 @@ async function stream(
     const frames = start === 0 ? 1 : perChunk;
     const data = clip.values.subarray(start * frame, (start + frames) * frame);
     const inputs = { ...Object.fromEntries(cache), [input]: data };
-    const outputs = await vae.run(start === 0 ? first! : steady!, vae.golden.weights, inputs, {});
+    const outputs = await vae.run(start === 0 ? first : steady, vae.golden.weights, inputs, {});
     for (const [name, next] of outputs) {
       if (name.endsWith('.next')) cache.set(name.replace('.next', ''), Float64Array.from(next));
     }
@@ -159,20 +157,27 @@ const encode = (vae: Vae, frames: FixtureTensor, tile: boolean) =>
 const decode = (vae: Vae, latents: FixtureTensor, tile: boolean) =>
   stream(vae, 'decoder', latents, tile);
 
-async function encodeTiles(
-  vae: Vae,
-  frames: FixtureTensor,
-  plan: TilePlan,
-): Promise<{ mean: Float32Array; logvar: Float32Array }> {
+interface Encoded {
+  readonly mean: Float64Array;
+  readonly logvar: Float64Array;
+  /** Of a clip in one piece. */
+  readonly chunks: Chunks;
+}
+
+async function encodeWhole(vae: Vae, frames: FixtureTensor): Promise<Encoded> {
+  const chunks = await encode(vae, frames, false);
+  return { mean: whole(chunks, 'mean'), logvar: whole(chunks, 'logvar'), chunks };
+}
+
+async function encodeTiles(vae: Vae, frames: FixtureTensor, plan: TilePlan): Promise<Encoded> {
+  const { config } = vae;
   const tiles: Chunks[] = [];
   for (const tile of plan.tiles) tiles.push(await encode(vae, cut(frames, tile), true));
-  const latentFrames = 1 + (frames.shape[0]! - 1) / framesPerChunk;
+  const scale = 1 / vaeFactors(config).space;
   const blended = (name: string) =>
-    blend(plan, tiles, name, latentFrames, vae.config.latentChannels);
-  return {
-    mean: blended('mean'),
-    logvar: blended('logvar').map((value) => Math.min(20, Math.max(-30, value))),
-  };
+    Float64Array.from(blend(plan, tiles, name, scale, config.latentChannels).data);
+  const logvar = blended('logvar').map((value) => Math.min(20, Math.max(-30, value)));
+  return { mean: blended('mean'), logvar, chunks: [] };
 }
 
 async function decodeTiles(
@@ -183,38 +188,33 @@ async function decodeTiles(
   const { config } = vae;
   const tiles: Chunks[] = [];
   for (const tile of plan.tiles) tiles.push(await decode(vae, cut(latents, tile), true));
+  const scale = vaeFactors(config).space / config.patchSize;
   const channels = config.outChannels * config.patchSize ** 2;
-  const { height, width } = plan.tiles[0]!;
-  const perLatent = plan.height / latents.shape[1]!;
-  const first = joined(tiles[0]!.map((chunk) => chunk.get('frames')!));
-  const frames = first.length / (height * width * perLatent ** 2 * channels);
-  return openTiles(
-    config,
-    blend(plan, tiles, 'frames', frames, channels),
-    frames,
-    plan.height,
-    plan.width,
-  );
+  const { data, frames } = blend(plan, tiles, 'frames', scale, channels);
+  return openTiles(config, data, frames, plan.height, plan.width);
 }
 
+/** @param scale of a tile's result to the tile */
 function blend(
   plan: TilePlan,
   tiles: readonly Chunks[],
   name: string,
-  frames: number,
+  scale: number,
   channels: number,
-): Float32Array {
-  const data = tiles.map((chunks) =>
-    Float32Array.from(joined(chunks.map((chunk) => chunk.get(name)!))),
-  );
-  const [{ height, width }] = plan.tiles as [TilePlan['tiles'][number]];
-  const scale = Math.sqrt(data[0]!.length / (frames * channels * height * width));
+): { data: Float32Array; frames: number } {
   const results = plan.tiles.map((tile, i) => ({
-    height: tile.height * scale,
-    width: tile.width * scale,
-    data: data[i]!,
+    height: Math.floor(tile.height * scale),
+    width: Math.floor(tile.width * scale),
+    data: Float32Array.from(whole(tiles[i], name)),
   }));
-  return blendTiles(plan, results, frames, channels);
+  const [{ height, width, data }] = results;
+  const frames = data.length / (height * width * channels);
+  return { data: blendTiles(plan, results, frames, channels), frames };
+}
+
+/** An output of all chunks. */
+function whole(chunks: Chunks, name: string): Float64Array {
+  return joined(chunks.map((chunk) => chunk.get(name) ?? []));
 }
 
 /** A part of every frame. */

@@ -42,10 +42,10 @@ function wanClips({ io }: ModelCase): { clips: WanClip[]; timestep: Float64Array
     number,
     number,
   ];
-  const textTokens = tensorOf(io, 'input.encoder_hidden_states').shape[1]!;
+  const textTokens = tensorOf(io, 'input.encoder_hidden_states').shape[1];
   const image = io.get('input.encoder_hidden_states_image');
   // First and last frame come as twice as many samples of half as many tokens.
-  const images = image ? { imageTokens: (image.shape[0]! * image.shape[1]!) / batch } : {};
+  const images = image ? { imageTokens: (image.shape[0] * image.shape[1]) / batch } : {};
   const timestep = tensorOf(io, 'input.timestep');
   const rows = Array.from({ length: batch }, (_, i) => timestepRows(timestepsOf(timestep, i)));
   const clips = rows.map(({ rows, rowOf }) => ({

@@ -4,9 +4,7 @@ import { eachIndex, fill, functions, product, type Reference, type Value } from 
 function reader({ shape, data }: Value): (f: number, h: number, w: number, c: number) => number {
   const [F, H, W, C] = shape as [number, number, number, number];
   return (f, h, w, c) =>
-    f < 0 || h < 0 || w < 0 || f >= F || h >= H || w >= W
-      ? 0
-      : data[((f * H + h) * W + w) * C + c]!;
+    f < 0 || h < 0 || w < 0 || f >= F || h >= H || w >= W ? 0 : data[((f * H + h) * W + w) * C + c];
 }
 
 function factors(attributes: Parameters<Reference>[0]['attributes']): [number, number, number] {
@@ -15,8 +13,8 @@ function factors(attributes: Parameters<Reference>[0]['attributes']): [number, n
 
 export const convolution: Reference = ({ inputs, attributes, shape }) => {
   const [x, weight, bias, cache, residual] = inputs;
-  const [co, ci, kt, kh, kw] = weight!.shape as [number, number, number, number, number];
-  const [, height, width] = x!.shape as [number, number, number];
+  const [co, ci, kt, kh, kw] = weight.shape as [number, number, number, number, number];
+  const [, height, width] = x.shape as [number, number, number];
   const of = (name: string) => Number(attributes[name]);
   const [strideT, strideH, strideW] = [of('strideT'), of('strideH'), of('strideW')];
   const [padFront, padTop, padLeft, up] = [
@@ -25,7 +23,7 @@ export const convolution: Reference = ({ inputs, attributes, shape }) => {
     of('padLeft'),
     of('upsample'),
   ];
-  const f = functions[String(attributes.activation)]!;
+  const f = functions[String(attributes.activation)];
   const taps = kt * kh * kw;
   const patch = new Float64Array(ci * taps);
   const read = (tap: number, frame: number, h: number, w: number) => {
@@ -34,19 +32,19 @@ export const convolution: Reference = ({ inputs, attributes, shape }) => {
     const place = frame < 0 ? frame + (cache?.shape[0] ?? 0) : frame;
     for (let c = 0; c < ci; c++) {
       const at = ((place * height + Math.floor(h / up)) * width + Math.floor(w / up)) * ci + c;
-      patch[c * taps + tap] = outside || place < 0 || !source ? 0 : source.data[at]!;
+      patch[c * taps + tap] = outside || place < 0 || !source ? 0 : source.data[at];
     }
   };
 
   const out = new Float64Array(product(shape));
   eachIndex(shape.slice(0, 3), ([frame, h, w], place) => {
     eachIndex([kt, kh, kw], ([i, j, k], tap) => {
-      const row = h! * strideH + j! - padTop;
-      read(tap, frame! * strideT + i! - padFront, row, w! * strideW + k! - padLeft);
+      const row = h * strideH + j - padTop;
+      read(tap, frame * strideT + i - padFront, row, w * strideW + k - padLeft);
     });
     for (let o = 0; o < co; o++) {
       let sum = bias?.data[o] ?? 0;
-      for (let i = 0; i < patch.length; i++) sum += patch[i]! * weight!.data[o * patch.length + i]!;
+      for (let i = 0; i < patch.length; i++) sum += patch[i] * weight.data[o * patch.length + i];
       out[place * co + o] = f(sum) + (residual?.data[place * co + o] ?? 0);
     }
   });
@@ -54,10 +52,10 @@ export const convolution: Reference = ({ inputs, attributes, shape }) => {
 };
 
 export const upsample: Reference = ({ inputs: [x], attributes, shape }) => {
-  const at = reader(x!);
+  const at = reader(x);
   const [ft, fh, fw] = factors(attributes);
   return fill(shape, (f, h, w, c) =>
-    at(Math.floor(f! / ft), Math.floor(h! / fh), Math.floor(w! / fw), c!),
+    at(Math.floor(f / ft), Math.floor(h / fh), Math.floor(w / fw), c),
   );
 };
 
@@ -70,7 +68,7 @@ function channel(attributes: Parameters<Reference>[0]['attributes']) {
 }
 
 export const depth_to_space: Reference = ({ inputs: [x], attributes, shape }) => {
-  const at = reader(x!);
+  const at = reader(x);
   const [ft, fh, fw] = factors(attributes);
   const of = channel(attributes);
   return fill(shape, (...index) => {
@@ -81,16 +79,16 @@ export const depth_to_space: Reference = ({ inputs: [x], attributes, shape }) =>
 };
 
 export const space_to_depth: Reference = ({ inputs: [x], attributes, shape }) => {
-  const at = reader(x!);
+  const at = reader(x);
   const [ft, fh, fw] = factors(attributes);
   const of = channel(attributes);
   const group = Number(attributes.group);
   const [F, H, W, out] = shape as [number, number, number, number];
   const y = new Float64Array(F * H * W * out);
-  eachIndex([F, H, W, x!.shape[3]!, ft, fh, fw], (index) => {
+  eachIndex([F, H, W, x.shape[3], ft, fh, fw], (index) => {
     const [f, h, w, c, i, j, k] = index as [number, number, number, number, number, number, number];
     const value = at(f * ft + i - Number(attributes.padFront), h * fh + j, w * fw + k, c);
-    y[((f * H + h) * W + w) * out + Math.floor(of(c, i, j, k) / group)]! += value / group;
+    y[((f * H + h) * W + w) * out + Math.floor(of(c, i, j, k) / group)] += value / group;
   });
   return y;
 };

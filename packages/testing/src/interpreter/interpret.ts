@@ -16,7 +16,7 @@ export const references: Readonly<Record<string, Reference>> = { ...tokens, ...e
 export const interpret: RunGraph = async (graph, weights, inputs, sizes) => {
   const values = new Map<number, Value>();
   const shapeOf = (tensor: Tensor) =>
-    tensor.shape.map((dim) => (typeof dim === 'number' ? dim : sizes[dim.symbol]!));
+    tensor.shape.map((dim) => (typeof dim === 'number' ? dim : sizes[dim.symbol]));
   const set = (tensor: Tensor, data: Float64Array) => {
     const shape = shapeOf(tensor);
     if (data.length !== product(shape)) {
@@ -30,15 +30,15 @@ export const interpret: RunGraph = async (graph, weights, inputs, sizes) => {
   };
 
   for (const tensor of graph.inputs) set(tensor, Float64Array.from(inputs[tensor.name] ?? []));
-  for (const [id, data] of graph.constants) set(graph.tensors[id]!, Float64Array.from(data));
+  for (const [id, data] of graph.constants) set(graph.tensors[id], Float64Array.from(data));
   const bound = graph.tensors.filter((tensor) => tensor.kind === 'weight');
   graph.weights.forEach((request, i) => {
-    set(bound[i]!, bind(request, weights));
+    set(bound[i], bind(request, weights));
   });
   for (const node of graph.nodes) {
     const { attributes, output } = node;
-    const given = node.inputs.map((tensor) => tensor && values.get(tensor.id));
-    set(output, references[node.op.stem]!({ inputs: given, attributes, shape: shapeOf(output) }));
+    const given = node.inputs.map((tensor) => tensor && values.get(tensor.id)) as Value[];
+    set(output, references[node.op.stem]({ inputs: given, attributes, shape: shapeOf(output) }));
   }
   return new Map(graph.outputs.map(({ name, tensor }) => [name, values.get(tensor.id)!.data]));
 };
@@ -54,7 +54,7 @@ function bind(request: WeightRequest, stored: ReadonlyMap<string, FixtureTensor>
         `weight must be = ${names.join(' or ')}, got none`,
       );
     const { values, shape } = stored.get(name)!;
-    const row = values.length / shape[0]!;
+    const row = values.length / shape[0];
     return rows ? values.subarray(rows[0] * row, rows[1] * row) : values;
   });
   const joined = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));

@@ -14,22 +14,18 @@ function matrix({ shape, data }: Value): {
   };
 }
 
-function present(call: Call, count: number): Value[] {
-  return call.inputs.slice(0, count).map((value) => value!);
-}
-
 export const linear: Reference = (call) => {
-  const [x, weight] = present(call, 2).map(matrix);
+  const [x, weight] = call.inputs.slice(0, 2).map(matrix);
   const [, , bias, modulation, row, residual] = call.inputs;
   const { activation, gateColumn } = call.attributes;
   const gates = modulation && matrix(modulation);
   return fill(call.shape, (t, n) => {
-    const [a, w] = [x!.row(t!), weight!.row(n!)];
-    let y = bias?.data[n!] ?? 0;
-    for (let k = 0; k < a.length; k++) y += a[k]! * w[k]!;
-    y = functions[String(activation)]!(y);
-    if (gates && row) y *= gates.row(row.data[t!]!)[Number(gateColumn) + n!]!;
-    return y + (residual ? matrix(residual).row(t!)[n!]! : 0);
+    const [a, w] = [x.row(t), weight.row(n)];
+    let y = bias?.data[n] ?? 0;
+    for (let k = 0; k < a.length; k++) y += a[k] * w[k];
+    y = functions[String(activation)](y);
+    if (gates && row) y *= gates.row(row.data[t])[Number(gateColumn) + n];
+    return y + (residual ? matrix(residual).row(t)[n] : 0);
   });
 };
 
@@ -50,7 +46,7 @@ function byRow(x: Value, f: (row: Float64Array, r: number) => Float64Array): Flo
 
 export const layer_norm: Reference = (call) => {
   const [x, weight, bias] = call.inputs;
-  return byRow(x!, (row) =>
+  return byRow(x, (row) =>
     normed(row, Number(call.attributes.epsilon), true).map(
       (v, d) => v * (weight?.data[d] ?? 1) + (bias?.data[d] ?? 0),
     ),
@@ -58,13 +54,13 @@ export const layer_norm: Reference = (call) => {
 };
 
 export const adaln: Reference = (call) => {
-  const [x, modulation, row] = present(call, 3);
+  const [x, modulation, row] = call.inputs;
   const { norm, epsilon, shiftColumn, scaleColumn } = call.attributes;
-  const table = matrix(modulation!);
-  return byRow(x!, (values, t) => {
-    const m = table.row(row!.data[t]!);
+  const table = matrix(modulation);
+  return byRow(x, (values, t) => {
+    const m = table.row(row.data[t]);
     return normed(values, Number(epsilon), norm === 'layer').map(
-      (v, d) => v * (1 + m[Number(scaleColumn) + d]!) + m[Number(shiftColumn) + d]!,
+      (v, d) => v * (1 + m[Number(scaleColumn) + d]) + m[Number(shiftColumn) + d],
     );
   });
 };
@@ -72,8 +68,8 @@ export const adaln: Reference = (call) => {
 export const rms_norm: Reference = (call) => {
   const [x, weight] = call.inputs;
   const { form, epsilon, groups, activation } = call.attributes;
-  const f = functions[String(activation)]!;
-  return byRow(x!, (row) => {
+  const f = functions[String(activation)];
+  return byRow(x, (row) => {
     const n = row.length / Number(groups);
     return row.map((v, d) => {
       const group = row.subarray(d - (d % n), d - (d % n) + n);
@@ -82,34 +78,34 @@ export const rms_norm: Reference = (call) => {
         form === 'rms'
           ? 1 / Math.sqrt(squares / n + Number(epsilon))
           : Math.sqrt(n) / Math.max(Math.sqrt(squares), Number(epsilon));
-      return f(v * scale * (weight ? weight.data[d % weight.data.length]! : 1));
+      return f(v * scale * (weight ? weight.data[d % weight.data.length] : 1));
     });
   });
 };
 
 export const gated_residual: Reference = (call) => {
-  const [x, y, modulation, row] = present(call, 4);
-  const [other, table] = [matrix(y!), matrix(modulation!)];
+  const [x, y, modulation, row] = call.inputs;
+  const [other, table] = [matrix(y), matrix(modulation)];
   const column = Number(call.attributes.gateColumn);
-  return byRow(x!, (values, t) => {
-    const gate = table.row(row!.data[t]!);
-    return values.map((v, d) => v + gate[column + d]! * other.row(t)[d]!);
+  return byRow(x, (values, t) => {
+    const gate = table.row(row.data[t]);
+    return values.map((v, d) => v + gate[column + d] * other.row(t)[d]);
   });
 };
 
 export const rotary: Reference = (call) => {
-  const [x, cos, sin] = present(call, 3);
+  const [x, cos, sin] = call.inputs;
   const headDim = Number(call.attributes.headDim);
-  const pairs = cos!.shape[1]!;
+  const pairs = cos.shape[1];
   const halves = call.attributes.layout === 'halves';
-  return byRow(x!, (row, t) => {
+  return byRow(x, (row, t) => {
     const out = Float64Array.from(row);
     for (let head = 0; head < row.length; head += headDim) {
       for (let i = 0; i < pairs; i++) {
         const [a, b] = halves ? [head + i, head + i + pairs] : [head + 2 * i, head + 2 * i + 1];
-        const [c, s] = [cos!.data[t * pairs + i]!, sin!.data[t * pairs + i]!];
-        out[a] = row[a]! * c - row[b]! * s;
-        out[b] = row[a]! * s + row[b]! * c;
+        const [c, s] = [cos.data[t * pairs + i], sin.data[t * pairs + i]];
+        out[a] = row[a] * c - row[b] * s;
+        out[b] = row[a] * s + row[b] * c;
       }
     }
     return out;
@@ -117,14 +113,14 @@ export const rotary: Reference = (call) => {
 };
 
 export const attention: Reference = (call) => {
-  const [q, k, v, segments] = present(call, 4);
+  const [q, k, v, segments] = call.inputs;
   const bias = call.inputs[4];
   const heads = Number(call.attributes.heads);
-  const [dim, valueDim] = [q!.shape[1]! / heads, v!.shape[1]! / heads];
-  const [queries, keys, values] = [matrix(q!), matrix(k!), matrix(v!)];
+  const [dim, valueDim] = [q.shape[1] / heads, v.shape[1] / heads];
+  const [queries, keys, values] = [matrix(q), matrix(k), matrix(v)];
   const out = new Float64Array(product(call.shape));
-  for (let s = 0; s < segments!.shape[0]!; s++) {
-    const [qStart, qEnd, kStart, kEnd] = matrix(segments!).row(s) as unknown as [
+  for (let s = 0; s < segments.shape[0]; s++) {
+    const [qStart, qEnd, kStart, kEnd] = matrix(segments).row(s) as unknown as [
       number,
       number,
       number,
@@ -136,10 +132,10 @@ export const attention: Reference = (call) => {
         const scores = Array.from({ length: Math.max(0, last - kStart) }, (_, j) => {
           let score = 0;
           for (let d = head * dim; d < (head + 1) * dim; d++)
-            score += queries.row(t)[d]! * keys.row(kStart + j)[d]!;
+            score += queries.row(t)[d] * keys.row(kStart + j)[d];
           const distance = j - (t - qStart) + ((bias?.shape[0] ?? 1) - 1) / 2;
           return (
-            score * Number(call.attributes.scale) + (bias ? bias.data[distance * heads + head]! : 0)
+            score * Number(call.attributes.scale) + (bias ? bias.data[distance * heads + head] : 0)
           );
         });
         const most = Math.max(...scores);
@@ -148,7 +144,7 @@ export const attention: Reference = (call) => {
         weights.forEach((w, j) => {
           const row = values.row(kStart + j);
           for (let d = head * valueDim; d < (head + 1) * valueDim; d++)
-            out[t * call.shape[1]! + d]! += (w / sum) * row[d]!;
+            out[t * call.shape[1] + d] += (w / sum) * row[d];
         });
       }
     }
@@ -157,24 +153,24 @@ export const attention: Reference = (call) => {
 };
 
 export const embedding: Reference = (call) => {
-  const [ids, table] = present(call, 2);
-  return fill(call.shape, (t, d) => matrix(table!).row(ids!.data[t!]!)[d!]!);
+  const [ids, table] = call.inputs;
+  return fill(call.shape, (t, d) => matrix(table).row(ids.data[t])[d]);
 };
 
 /** Rounded to float32 after every step, as the original computes it. */
 export const timestep_embedding: Reference = (call) => {
-  const timestep = call.inputs[0]!.data;
+  const timestep = call.inputs[0].data;
   const { maxPeriod, flipSinToCos, downscaleFreqShift, scale } = call.attributes;
   const f = Math.fround;
-  const half = Math.floor(call.shape[1]! / 2);
+  const half = Math.floor(call.shape[1] / 2);
   return fill(call.shape, (r, column) => {
-    if (column! >= 2 * half) return 0;
-    const i = column! % half;
+    if (column >= 2 * half) return 0;
+    const i = column % half;
     const exponent = f(
       f(f(-Math.log(Number(maxPeriod))) * i) / f(half - Number(downscaleFreqShift)),
     );
-    const angle = f(f(Number(scale)) * f(f(timestep[r!]!) * f(Math.exp(exponent))));
-    return f(column! < half === flipSinToCos ? Math.cos(angle) : Math.sin(angle));
+    const angle = f(f(Number(scale)) * f(f(timestep[r]) * f(Math.exp(exponent))));
+    return f(column < half === flipSinToCos ? Math.cos(angle) : Math.sin(angle));
   });
 };
 
@@ -184,7 +180,7 @@ function* patches(geometry: Value, attributes: Call['attributes']): Generator<[n
     Number(attributes[name]),
   ) as [number, number, number, number];
   const width = C * pt * ph * pw;
-  for (let s = 0; s < geometry.shape[0]!; s++) {
+  for (let s = 0; s < geometry.shape[0]; s++) {
     const [element, token, F, H, W] = matrix(geometry).row(s) as unknown as [
       number,
       number,
@@ -212,15 +208,15 @@ function* patches(geometry: Value, attributes: Call['attributes']): Generator<[n
 }
 
 export const patchify: Reference = (call) => {
-  const [latents, geometry] = present(call, 2);
+  const [latents, geometry] = call.inputs;
   const out = new Float64Array(product(call.shape));
-  for (const [from, to] of patches(geometry!, call.attributes)) out[to] = latents!.data[from]!;
+  for (const [from, to] of patches(geometry, call.attributes)) out[to] = latents.data[from];
   return out;
 };
 
 export const unpatchify: Reference = (call) => {
-  const [tokens, geometry] = present(call, 2);
+  const [tokens, geometry] = call.inputs;
   const out = new Float64Array(product(call.shape));
-  for (const [to, from] of patches(geometry!, call.attributes)) out[to] = tokens!.data[from]!;
+  for (const [to, from] of patches(geometry, call.attributes)) out[to] = tokens.data[from];
   return out;
 };

@@ -4,9 +4,10 @@ export interface Value {
   readonly data: Float64Array;
 }
 
-/** What one op is given: its inputs in the op's order, its attributes, and the sizes of its output. */
+/** What one op is given: its attributes and the sizes of its output. */
 export interface Call {
-  readonly inputs: readonly (Value | undefined)[];
+  /** In the op's order; an optional one that is absent is undefined. */
+  readonly inputs: readonly Value[];
   readonly attributes: Readonly<Record<string, number | string | boolean>>;
   readonly shape: readonly number[];
 }
@@ -28,8 +29,8 @@ export function eachIndex(
   for (let i = 0; i < count; i++) {
     visit(index, i);
     for (let axis = shape.length - 1; axis >= 0; axis--) {
-      index[axis]!++;
-      if (index[axis]! < shape[axis]!) break;
+      index[axis]++;
+      if (index[axis] < shape[axis]) break;
       index[axis] = 0;
     }
   }
