@@ -28,7 +28,8 @@ const lossNames = [
 
 /**
  * Tolerance of a float32 run: the larger of ten times what the original itself loses in float32 and 1e-6 times the
- * largest value of the reference. A tensor without a stated loss has the largest stated one.
+ * largest value of the reference. A tensor without a stated loss, inside a model, has the largest
+ * stated one in proportion to its values.
  */
 export function toleranceOf(notes: GoldenNotes, name: string, reference: FixtureTensor): number {
   const largest = reference.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -38,7 +39,7 @@ export function toleranceOf(notes: GoldenNotes, name: string, reference: Fixture
     if (typeof stated === 'number') return scale * stated;
     if (typeof stated !== 'object' || stated === null) return 0;
     const each = stated as Readonly<Record<string, number>>;
-    return scale * (each[name] ?? Math.max(0, ...Object.values(each)));
+    return scale * (each[name] ?? Math.max(0, ...Object.values(each)) * Math.max(1, largest));
   });
   return Math.max(10 * Math.max(...losses), 1e-6 * largest);
 }

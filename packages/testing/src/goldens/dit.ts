@@ -1,15 +1,12 @@
 import { TubeletError } from '@tubelet/graph';
 import { dit, packDit, parseDitConfig } from '@tubelet/models';
-import { interpret } from '../interpreter/interpret.js';
 import type { RunGraph } from '../run-graph.js';
 import { type Closeness, compare, worstOf } from './closeness.js';
 import { readModelCase, tensorOf } from './model-case.js';
+import { onAddon } from './on-addon.js';
 
 /** Runs a case of goldens/dit that is one forward pass of the released model. */
-export async function checkDitCase(
-  directory: string,
-  run: RunGraph = interpret,
-): Promise<Closeness> {
+export async function checkDitCase(directory: string, run: RunGraph = onAddon): Promise<Closeness> {
   const golden = await readModelCase(directory).catch(() => undefined);
   if (!golden?.io.has('output') || 'conditioning' in golden.config) {
     throw new TubeletError(

@@ -1,14 +1,14 @@
 import { TubeletError } from '@tubelet/graph';
 import { packTexts, parseTextEncoderConfig, textEncoder } from '@tubelet/models';
-import { interpret } from '../interpreter/interpret.js';
 import type { RunGraph } from '../run-graph.js';
 import { type Closeness, compare, worstOf } from './closeness.js';
 import { readModelCase, sampleOf, tensorOf } from './model-case.js';
+import { onAddon } from './on-addon.js';
 
 /** Runs a case of goldens/text-encoders of the T5 family, with every hidden state the golden has. */
 export async function checkTextEncoderCase(
   directory: string,
-  run: RunGraph = interpret,
+  run: RunGraph = onAddon,
 ): Promise<Closeness> {
   const golden = await readModelCase(directory);
   const { model_type: type } = golden.config;

@@ -14,11 +14,11 @@ import {
   wanVaeDecoder,
   wanVaeEncoder,
 } from '@tubelet/models';
-import { interpret } from '../interpreter/interpret.js';
 import type { RunGraph } from '../run-graph.js';
 import type { FixtureTensor } from '../safetensors-fixture.js';
 import { type Closeness, type Comparison, compare, worstOf } from './closeness.js';
 import { channelsLast, joined, type ModelCase, readModelCase, sampleOf } from './model-case.js';
+import { onAddon } from './on-addon.js';
 
 type Chunks = readonly ReadonlyMap<string, ArrayLike<number>>[];
 
@@ -31,7 +31,7 @@ interface Vae {
 /** Runs a case of goldens/wan-vae: every clip encoded and decoded, in tiles where the golden has them, and every entry of the cache. */
 export async function checkWanVaeCase(
   directory: string,
-  run: RunGraph = interpret,
+  run: RunGraph = onAddon,
 ): Promise<Closeness> {
   const golden = await readModelCase(directory);
   const config = parseWanVaeConfig(golden.config);

@@ -5,17 +5,14 @@ import {
   type WanClip,
   wanTransformer,
 } from '@tubelet/models';
-import { interpret } from '../interpreter/interpret.js';
 import type { RunGraph } from '../run-graph.js';
 import type { FixtureTensor } from '../safetensors-fixture.js';
 import { type Closeness, compare, worstOf } from './closeness.js';
 import { joined, type ModelCase, readModelCase, sampleOf, tensorOf } from './model-case.js';
+import { onAddon } from './on-addon.js';
 
 /** Runs a case of goldens/wan: the whole batch as clips of one run. */
-export async function checkWanCase(
-  directory: string,
-  run: RunGraph = interpret,
-): Promise<Closeness> {
+export async function checkWanCase(directory: string, run: RunGraph = onAddon): Promise<Closeness> {
   const golden = await readModelCase(directory);
   const config = parseWanConfig(golden.config);
   const { clips, timestep } = wanClips(golden);
