@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 namespace tubelet::binding {
 namespace {
@@ -21,12 +22,36 @@ std::string number_text(double value) {
   return text;
 }
 
-const char *name_of_array(napi_typedarray_type type) {
-  static constexpr const char *names[] = {
-      "an Int8Array",   "a Uint8Array",    "a Uint8ClampedArray", "an Int16Array",
-      "a Uint16Array",  "an Int32Array",   "a Uint32Array",       "a Float32Array",
-      "a Float64Array", "a BigInt64Array", "a BigUint64Array"};
-  return size_t(type) < std::size(names) ? names[type] : "a typed array";
+/// A typed array as Node-API tells it; none when the value is not one, or of a type unknown here.
+struct ArrayInfo {
+  const char *name;
+  napi_typedarray_type type;
+  size_t element_bytes;
+  size_t length;
+  void *data;
+  napi_value memory;
+};
+
+std::optional<ArrayInfo> array_info(Napi::Value value) {
+  struct Type {
+    const char *name;
+    size_t bytes;
+  };
+  static constexpr Type types[] = {
+      // in the order of napi_typedarray_type
+      {"an Int8Array", 1},    {"a Uint8Array", 1},     {"a Uint8ClampedArray", 1},
+      {"an Int16Array", 2},   {"a Uint16Array", 2},    {"an Int32Array", 4},
+      {"a Uint32Array", 4},   {"a Float32Array", 4},   {"a Float64Array", 8},
+      {"a BigInt64Array", 8}, {"a BigUint64Array", 8}, {"a Float16Array", 2}};
+  ArrayInfo info{};
+  if (!value.IsTypedArray() ||
+      napi_get_typedarray_info(value.Env(), value, &info.type, &info.length, &info.data,
+                               &info.memory, nullptr) != napi_ok ||
+      size_t(info.type) >= std::size(types))
+    return std::nullopt;
+  info.name = types[info.type].name;
+  info.element_bytes = types[info.type].bytes;
+  return info;
 }
 
 } // namespace
@@ -60,12 +85,8 @@ std::string describe(Napi::Value value) {
   }
   if (value.IsArray())
     return "an array of " + std::to_string(value.As<Napi::Array>().Length());
-  if (value.IsTypedArray()) {
-    napi_typedarray_type type;
-    size_t length;
-    napi_get_typedarray_info(value.Env(), value, &type, &length, nullptr, nullptr, nullptr);
-    return std::string(name_of_array(type)) + " of " + std::to_string(length);
-  }
+  if (auto array = array_info(value))
+    return std::string(array->name) + " of " + std::to_string(array->length);
   return "an object";
 }
 
@@ -135,33 +156,23 @@ std::vector<int64_t> whole_numbers(const Argument &argument, Napi::Value value, 
 }
 
 View view(const Argument &argument, Napi::Value value) {
+  if (auto array = array_info(value))
+    return {static_cast<uint8_t *>(array->data), array->length * array->element_bytes};
   void *data = nullptr;
   size_t length = 0;
-  if (value.IsTypedArray()) {
-    napi_typedarray_type type;
-    napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr);
-    length *= value.As<Napi::TypedArray>().ElementSize();
-  } else if (value.IsDataView()) {
-    napi_get_dataview_info(value.Env(), value, &length, &data, nullptr, nullptr);
-  } else {
+  if (!value.IsDataView() ||
+      napi_get_dataview_info(value.Env(), value, &length, &data, nullptr, nullptr) != napi_ok)
     refuse(argument, "a typed array or DataView", value);
-  }
   return {static_cast<uint8_t *>(data), length};
 }
 
 std::atomic<int32_t> *cancel_flag(const Argument &argument, Napi::Value value) {
   static_assert(sizeof(std::atomic<int32_t>) == 4 && std::atomic<int32_t>::is_always_lock_free);
-  if (value.IsTypedArray()) {
-    napi_typedarray_type type;
-    size_t length = 0;
-    void *data = nullptr;
-    napi_value memory;
-    napi_get_typedarray_info(value.Env(), value, &type, &length, &data, &memory, nullptr);
-    bool is_private = Napi::Value(value.Env(), memory).IsArrayBuffer();
-    if (type == napi_int32_array && length > 0 && !is_private)
-      return static_cast<std::atomic<int32_t> *>(data);
-  }
-  refuse(argument, "an Int32Array over a SharedArrayBuffer", value);
+  auto array = array_info(value);
+  if (!array || array->type != napi_int32_array || array->length == 0 ||
+      Napi::Value(value.Env(), array->memory).IsArrayBuffer())
+    refuse(argument, "an Int32Array over a SharedArrayBuffer", value);
+  return static_cast<std::atomic<int32_t> *>(array->data);
 }
 
 bool is_kind(Napi::Value value, Kind kind) {

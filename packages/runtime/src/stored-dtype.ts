@@ -37,18 +37,23 @@ export const weightDTypes: Readonly<Partial<Record<StoredDType, DType>>> = {
   BF16: 'bf16',
 };
 
-/** Stored values as float32; F64 is rounded, integers beyond 2^24 too. Undefined for a type that has no such form here. */
+/**
+ * Stored values as float32: F64 is rounded, and integers beyond 2^24. Undefined for a type that has
+ * no such values here.
+ */
 export function toFloat32(dtype: StoredDType, bytes: Uint8Array): Float32Array | undefined {
+  if (dtype === 'F32') return new Float32Array(Uint8Array.from(bytes).buffer);
   const read = readers[dtype];
   if (!read) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const size = storedBits[dtype] / 8;
-  return Float32Array.from({ length: bytes.byteLength / size }, (_, i) => read(view, i * size));
+  const values = new Float32Array(bytes.byteLength / size);
+  for (let i = 0; i < values.length; i++) values[i] = read(view, i * size);
+  return values;
 }
 
 const readers: Readonly<Partial<Record<StoredDType, (view: DataView, at: number) => number>>> = {
   F64: (view, at) => view.getFloat64(at, true),
-  F32: (view, at) => view.getFloat32(at, true),
   F16: (view, at) => halfToNumber(view.getUint16(at, true)),
   BF16: (view, at) => bfloatToNumber(view.getUint16(at, true)),
   I64: (view, at) => Number(view.getBigInt64(at, true)),
