@@ -1,7 +1,7 @@
 import type { Fields } from './fields.js';
 import type { TokenizerModel } from './model.js';
 import type { Normalizer } from './normalizers.js';
-import type { Section } from './split.js';
+import { escaped, type Section } from './split.js';
 
 /** A token that is recognised in the text itself, before the model sees it. */
 export interface AddedToken {
@@ -91,8 +91,7 @@ export function addedTokens(
 const WORD = '[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]';
 const ENDS_WITH_WORD = new RegExp(`${WORD}$`, 'u');
 const STARTS_WITH_WORD = new RegExp(`^${WORD}`, 'u');
-const SPACE_AT_END = /(?<!\p{White_Space})\p{White_Space}+$/u;
-const SPACE_AT_START = /^\p{White_Space}+/u;
+const SPACE = /\p{White_Space}/u;
 
 /** Cuts a section at the tokens of `forms`: leftmost first, then the longest. */
 function splitter(
@@ -101,10 +100,7 @@ function splitter(
 ): (section: Section) => (Section | number)[] {
   if (forms.size === 0) return (section) => (section.text === '' ? [] : [section]);
   const longestFirst = [...forms.keys()].sort((a, b) => b.length - a.length);
-  const any = new RegExp(
-    longestFirst.map((form) => form.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|'),
-    'gu',
-  );
+  const any = new RegExp(longestFirst.map(escaped).join('|'), 'gu');
   return ({ text, atStart }) => {
     const parts: (Section | number)[] = [];
     let last = 0;
@@ -118,17 +114,22 @@ function splitter(
       const token = byId.get(id)!;
       let start = match.index;
       let end = start + match[0].length;
-      const before = text.slice(0, start);
-      const after = text.slice(end);
-      if (token.singleWord && (ENDS_WITH_WORD.test(before) || STARTS_WITH_WORD.test(after))) {
+      if (
+        token.singleWord &&
+        (ENDS_WITH_WORD.test(text.slice(Math.max(start - 2, 0), start)) ||
+          STARTS_WITH_WORD.test(text.slice(end, end + 2)))
+      ) {
         continue;
       }
-      // The token before may have taken the white space already.
-      if (token.leftStrip)
-        start = Math.max(start - (SPACE_AT_END.exec(before)?.[0].length ?? 0), last);
-      if (token.rightStrip) end += SPACE_AT_START.exec(after)?.[0].length ?? 0;
+      if (token.leftStrip) {
+        while (start > last && SPACE.test(text[start - 1]!)) start--;
+        // The token before may have taken the white space already.
+        start = Math.max(start, last);
+      }
+      if (token.rightStrip) while (end < text.length && SPACE.test(text[end]!)) end++;
       pass(start);
-      parts.push(id);
+      // A token of white space that the token before has taken is gone.
+      if (end > start) parts.push(id);
       last = end;
     }
     pass(text.length);

@@ -1,5 +1,5 @@
 import { byteLevelBytes } from './byte-level.js';
-import { type Fields, unsupported } from './fields.js';
+import { type Fields, ofKind } from './fields.js';
 import { prependScheme } from './pre-tokenizers.js';
 import { matches, pattern } from './split.js';
 
@@ -72,9 +72,7 @@ const KINDS: Readonly<Record<string, (config: Fields) => Decoder>> = {
 
 /** @throws TubeletError for a kind or an option that is not supported. */
 export function decoder(config: Fields): Decoder {
-  const make = KINDS[config.text('type')];
-  if (make === undefined) throw unsupported(config, Object.keys(KINDS));
-  return make(config);
+  return ofKind(KINDS, config);
 }
 
 /** Runs of byte tokens become characters; a run that is no UTF-8 becomes one U+FFFD per byte. */
@@ -86,7 +84,7 @@ function byteFallback(tokens: readonly string[]): string[] {
     try {
       parts.push(strictUtf8.decode(Uint8Array.from(run)));
     } catch {
-      parts.push(...run.map(() => '\ufffd'));
+      for (const _ of run) parts.push('\ufffd');
     }
     run = [];
   };

@@ -1,4 +1,4 @@
-import { TubeletError } from '@tubelet/diffusion';
+import { TubeletError } from '../../errors.js';
 
 /** One JSON object of a tokenizer's files, read field by field with errors that say where it is. */
 export interface Fields {
@@ -27,12 +27,21 @@ export function malformed(what: string, expected: string, actual: unknown): Tube
   return new TubeletError('BAD_CONFIG', 'tokenizer', `${what} must be = ${expected}, got ${short}`);
 }
 
-/** The error of a kind of `part` that Tubelet does not implement. */
-export function unsupported(part: Fields, supported: readonly string[]): TubeletError {
-  return new TubeletError(
+/**
+ * Builds a part of the tokenizer by its type.
+ * @throws TubeletError for a type that is not in `kinds`
+ */
+export function ofKind<T>(
+  kinds: Readonly<Record<string, (config: Fields) => T>>,
+  config: Fields,
+  type: string = config.text('type'),
+): T {
+  const make = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
+  if (make !== undefined) return make(config);
+  throw new TubeletError(
     'UNSUPPORTED',
     'tokenizer',
-    `${part.where}.type must be = one of ${supported.join(', ')}, got ${JSON.stringify(part.value('type'))}`,
+    `${config.where}.type must be = one of ${Object.keys(kinds).join(', ')}, got ${JSON.stringify(type)}`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TubeletError } from '@tubelet/diffusion';
+import { TubeletError } from '../../errors.js';
 import { type Fields, fieldsOf, malformed } from './fields.js';
 import { createTokenizer, type Tokenizer } from './tokenizer.js';
 
@@ -15,7 +15,11 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
   if (json === undefined) throw await withoutTokenizerJson(directory);
   const config = (await readJson(directory, 'tokenizer_config.json')) ?? fieldsOf({}, 'config');
   const specialTokens = await readJson(directory, 'special_tokens_map.json');
-  const both = Object.fromEntries([...(specialTokens?.entries() ?? []), ...config.entries()]);
+  const both = Object.fromEntries(
+    [...(specialTokens?.entries() ?? []), ...config.entries()].filter(
+      ([, value]) => value !== null,
+    ),
+  );
   return createTokenizer(json, fieldsOf(both, config.where));
 }
 

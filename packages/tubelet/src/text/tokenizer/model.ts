@@ -1,5 +1,5 @@
 import { bytePairModel } from './byte-pair-model.js';
-import { type Fields, malformed, unsupported } from './fields.js';
+import { type Fields, malformed, ofKind } from './fields.js';
 import { unigramModel } from './unigram-model.js';
 import { wordLevelModel, wordPieceModel } from './word-models.js';
 
@@ -25,9 +25,7 @@ const KINDS: Readonly<Record<string, (config: Fields) => TokenizerModel>> = {
  * @throws TubeletError for a kind or an option that is not supported.
  */
 export function tokenizerModel(config: Fields): TokenizerModel {
-  const make = KINDS[config.has('type') ? config.text('type') : untaggedKind(config)];
-  if (make === undefined) throw unsupported(config, Object.keys(KINDS));
-  return make(config);
+  return ofKind(KINDS, config, config.optionalText('type') ?? untaggedKind(config));
 }
 
 function untaggedKind(config: Fields): string {

@@ -1,5 +1,5 @@
 import { toByteLevel } from './byte-level.js';
-import { type Fields, unsupported } from './fields.js';
+import { type Fields, ofKind } from './fields.js';
 import { precompiledCharsmap } from './precompiled-charsmap.js';
 import { matches, pattern, type Section } from './split.js';
 
@@ -13,8 +13,8 @@ const KINDS: Readonly<Record<string, (config: Fields) => Normalizer>> = {
   },
   NFC: () => rewriting((text) => text.normalize('NFC')),
   NFD: () => rewriting((text) => text.normalize('NFD')),
-  NFKC: () => rewriting((text) => text.normalize('NFKC')),
-  NFKD: () => rewriting((text) => text.normalize('NFKD')),
+  NFKC: () => rewriting((text) => text.replace(KNOWN, (part) => part.normalize('NFKC'))),
+  NFKD: () => rewriting((text) => text.replace(KNOWN, (part) => part.normalize('NFKD'))),
   Lowercase: () => rewriting(lowerCase),
   ByteLevel: () => rewriting(toByteLevel),
   Prepend: (config) => {
@@ -64,15 +64,16 @@ const KINDS: Readonly<Record<string, (config: Fields) => Normalizer>> = {
   },
 };
 
+/** Runs without the characters whose compatibility forms are younger than the tables (Unicode 12.0) of Hugging Face's tokenizers. */
+const KNOWN =
+  /[^\u32ff\ua7f1-\ua7f4\uab69\u{10781}-\u{107ba}\u{1ccd6}-\u{1ccf9}\u{1e030}-\u{1e06d}\u{1f16c}\u{1fbf0}-\u{1fbf9}]+/gu;
 const TRAILING_SPACE = /(?<!\p{White_Space})\p{White_Space}+$/gu;
 const CHINESE =
   /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
 
 /** @throws TubeletError for a kind or an option that is not supported. */
 export function normalizer(config: Fields): Normalizer {
-  const make = KINDS[config.text('type')];
-  if (make === undefined) throw unsupported(config, Object.keys(KINDS));
-  return make(config);
+  return ofKind(KINDS, config);
 }
 
 function same(section: Section): Section {

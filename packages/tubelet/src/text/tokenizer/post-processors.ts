@@ -1,4 +1,4 @@
-import { type Fields, malformed, unsupported } from './fields.js';
+import { type Fields, malformed, ofKind } from './fields.js';
 
 /** Tokens put around those of the text. */
 export interface PostProcessor {
@@ -47,9 +47,7 @@ const KINDS: Readonly<Record<string, (config: Fields) => PostProcessor>> = {
 
 /** @throws TubeletError for a kind or an option that is not supported. */
 export function postProcessor(config: Fields): PostProcessor {
-  const make = KINDS[config.text('type')];
-  if (make === undefined) throw unsupported(config, Object.keys(KINDS));
-  return make(config);
+  return ofKind(KINDS, config);
 }
 
 function around(before: readonly number[], after: readonly number[]): PostProcessor {

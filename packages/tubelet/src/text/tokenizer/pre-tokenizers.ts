@@ -1,6 +1,6 @@
 import { toByteLevel } from './byte-level.js';
-import { type Fields, malformed, unsupported } from './fields.js';
-import { pattern, type Section, split, splitBehavior } from './split.js';
+import { type Fields, malformed, ofKind } from './fields.js';
+import { escaped, pattern, type Section, split, splitBehavior } from './split.js';
 
 /** Splits a normalised section into the words that the model sees one by one. */
 export type PreTokenizer = (section: Section) => Section[];
@@ -36,7 +36,7 @@ const KINDS: Readonly<Record<string, (config: Fields) => PreTokenizer>> = {
     const replacement = config.text('replacement', '▁');
     const scheme = prependScheme(config);
     const splits = config.flag('split', true);
-    const boundary = new RegExp(`(?=${replacement.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')})`, 'u');
+    const boundary = new RegExp(`(?=${escaped(replacement)})`, 'u');
     return ({ text, atStart }) => {
       let marked = text.replaceAll(' ', replacement);
       const prepends = scheme === 'always' || (scheme === 'first' && atStart);
@@ -78,9 +78,7 @@ const KINDS: Readonly<Record<string, (config: Fields) => PreTokenizer>> = {
 
 /** @throws TubeletError for a kind or an option that is not supported. */
 export function preTokenizer(config: Fields): PreTokenizer {
-  const make = KINDS[config.text('type')];
-  if (make === undefined) throw unsupported(config, Object.keys(KINDS));
-  return make(config);
+  return ofKind(KINDS, config);
 }
 
 /** Where a word mark is put before the text; `add_prefix_space: false` is the older way to say never. */

@@ -4,6 +4,31 @@ const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const encoder = new TextEncoder();
 
 /**
+ * Every character that can share a grapheme of under six bytes with a neighbour (so not Hangul jamo,
+ * of three bytes each). Segmenting is slow: only text around these characters needs it.
+ */
+const JOINING =
+  '\\r\\n\\p{M}\\p{Cf}\\p{Emoji_Modifier}\\u0d4e\\u0e33\\u0eb3\\uff9e\\uff9f\\u{11000}-\\u{11fff}';
+const JOINED_OR_SINGLE = new RegExp(`((?:[^${JOINING}]?[${JOINING}]+)+[^${JOINING}]?)|[^]`, 'gu');
+
+/** The graphemes of `text`, found in pieces: Intl.Segmenter takes quadratic time over a long text. */
+function* graphemesOf(text: string): Generator<string> {
+  let start = 0;
+  for (let length = 128; start < text.length; ) {
+    let end = Math.min(start + length, text.length);
+    if (/[\ud800-\udbff]/.test(text[end - 1]!)) end++;
+    const segments = Array.from(graphemes.segment(text.slice(start, end)), (s) => s.segment);
+    // The last one may go on behind the piece.
+    if (end < text.length) segments.pop();
+    if (segments.length === 0) length *= 2;
+    for (const segment of segments) {
+      yield segment;
+      start += segment.length;
+    }
+  }
+}
+
+/**
  * SentencePiece's compiled character map: a double-array trie of UTF-8 prefixes whose values are
  * offsets into a pool of zero-terminated replacements.
  *
@@ -43,21 +68,24 @@ export function precompiledCharsmap(base64: string, where: string): (text: strin
     return undefined;
   };
 
-  const replacements = new Map<string, string | undefined>();
-  const cached = (text: string): string | undefined => {
-    if (!replacements.has(text)) replacements.set(text, replacement(text));
-    return replacements.get(text);
-  };
-
-  return (text) => {
-    let result = '';
-    for (const { segment } of graphemes.segment(text)) {
-      const whole = Buffer.byteLength(segment) < 6 ? cached(segment) : undefined;
-      if (whole !== undefined) result += whole;
-      else for (const character of segment) result += cached(character) ?? character;
+  const replacements = new Map<string, string>();
+  const ofCharacter = (character: string): string => {
+    let result = replacements.get(character);
+    if (result === undefined) {
+      result = replacement(character) ?? character;
+      replacements.set(character, result);
     }
     return result;
   };
+  const ofGrapheme = (grapheme: string): string =>
+    (Buffer.byteLength(grapheme) < 6 ? replacement(grapheme) : undefined) ??
+    Array.from(grapheme, ofCharacter).join('');
+
+  return (text) =>
+    text.replace(JOINED_OR_SINGLE, (part, joined?: string) => {
+      if (joined === undefined) return ofCharacter(part);
+      return Array.from(graphemesOf(joined), ofGrapheme).join('');
+    });
 }
 
 // A unit is label (bits 0 to 7), "a value hangs below" (8), offset scale (9), offset (10 and up);

@@ -43,8 +43,7 @@ export function splitBehavior(config: Fields, fallback?: SplitBehavior): SplitBe
 export function pattern(config: Fields): RegExp {
   const source = config.object('pattern');
   const literal = source?.optionalText('String');
-  if (literal !== undefined)
-    return new RegExp(literal.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gu');
+  if (literal !== undefined) return new RegExp(escaped(literal), 'gu');
   const regex = source?.optionalText('Regex');
   if (regex === undefined) {
     throw malformed(`${config.where}.pattern`, 'a String or a Regex', config.value('pattern'));
@@ -54,6 +53,11 @@ export function pattern(config: Fields): RegExp {
   } catch (cause) {
     throw malformed(`${config.where}.pattern.Regex`, `a regular expression (${cause})`, regex);
   }
+}
+
+/** `literal` as the source of a regular expression with the flag u. */
+export function escaped(literal: string): string {
+  return literal.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 /** The matches of `regex` in `text`; an empty match right after another one does not count. */

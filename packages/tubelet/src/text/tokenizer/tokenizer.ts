@@ -1,4 +1,4 @@
-import { TubeletError } from '@tubelet/diffusion';
+import { TubeletError } from '../../errors.js';
 import { type AddedToken, addedToken, addedTokens } from './added-tokens.js';
 import { decoder } from './decoders.js';
 import { type Fields, malformed } from './fields.js';

@@ -85,8 +85,8 @@ export function unigramModel(config: Fields): TokenizerModel {
         // A run of pieces called like the unknown token may itself be a piece.
         const id = ids.get(run);
         const bytes = id === undefined && byteFallback ? byteTokens(run, ids) : undefined;
-        if (bytes !== undefined) result.push(...bytes);
-        else result.push(id ?? unknown!);
+        if (bytes === undefined) result.push(id ?? unknown!);
+        else for (const byte of bytes) result.push(byte);
       };
       for (const { end, id } of bestCut(text)) {
         if (id === unknown) {

@@ -31,7 +31,7 @@ export function wordPieceModel(config: Fields): TokenizerModel {
     tokenId: (token) => ids.get(token),
     token: (id) => tokens.get(id),
     encode(text, result) {
-      result.push(...pieces(text));
+      for (const id of pieces(text)) result.push(id);
     },
   };
 }
