@@ -38,9 +38,7 @@ Memory Memory::allocate(size_t bytes, const char *purpose) {
 }
 
 Memory::~Memory() {
-  if (release)
-    release(allocator, start);
-  else if (length >= mapped_from)
+  if (length >= mapped_from)
     munmap(start, length);
   else
     std::free(start);

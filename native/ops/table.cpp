@@ -60,8 +60,7 @@ template <class Op> OpDefinition define(OpId id, const char *name, bool is_view)
 } // namespace
 
 std::span<const OpDefinition> op_table() {
-  // Never destroyed: when the process exits, a run on another thread may still read it.
-  static const auto &table = *new const std::vector<OpDefinition>{
+  static const std::vector<OpDefinition> table = {
 #define TUBELET_OP(stem, Type) define<Type>(OpId::stem, #stem, false),
 #define TUBELET_VIEW(stem, Type) define<Type>(OpId::stem, #stem, true),
 #include "ops/ops.def"

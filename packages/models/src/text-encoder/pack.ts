@@ -16,12 +16,9 @@ export interface TextPacking {
   };
   /** First token of each text. */
   readonly offsets: readonly number[];
-  readonly inputs: {
-    /** [tokens] */
-    readonly ids: Int32Array;
-    /** [segments, 4] */
-    readonly segments: Int32Array;
-  };
+  readonly ids: Int32Array;
+  /** [segments, 4] */
+  readonly segments: Int32Array;
 }
 
 export function packTexts(config: TextEncoderConfig, texts: readonly TextTokens[]): TextPacking {
@@ -49,14 +46,12 @@ export function packTexts(config: TextEncoderConfig, texts: readonly TextTokens[
   return {
     sizes: { tokens, segments: texts.length },
     offsets,
-    inputs: {
-      ids,
-      segments: Int32Array.from(
-        texts.flatMap((text, i) => {
-          const start = offsets[i];
-          return [start, start + text.ids.length, start, start + (text.length ?? text.ids.length)];
-        }),
-      ),
-    },
+    ids,
+    segments: Int32Array.from(
+      texts.flatMap((text, i) => {
+        const start = offsets[i]!;
+        return [start, start + text.ids.length, start, start + (text.length ?? text.ids.length)];
+      }),
+    ),
   };
 }
