@@ -26,6 +26,7 @@ struct Instance {
     std::shared_ptr<OpenDevice> owner;
     std::shared_ptr<Buffer> buffer;
     std::shared_ptr<Plan> plan;
+    int64_t external_bytes = 0; ///< what collecting it would free, for the garbage collector
   };
   Handoff *handoff = nullptr;
 

@@ -7,6 +7,8 @@
 namespace tubelet::binding {
 namespace {
 
+constexpr int64_t view_alignment = 4; ///< of the widest element
+
 /// Bytes between JavaScript and the device's thread. JavaScript may detach an array at any time, so
 /// the device's thread never sees its memory: bytes are copied in at the call, out at the end. An idle
 /// device needs neither.
@@ -79,13 +81,13 @@ size_t offset_of(Napi::Value value, const Buffer &buffer, size_t bytes) {
 } // namespace
 
 Napi::Function JsBuffer::define(Napi::Env env) {
-  return DefineClass(env, "Buffer",
-                     {InstanceAccessor<&JsBuffer::bytes>("bytes"),
-                      InstanceAccessor<&JsBuffer::is_read_only>("isReadOnly"),
-                      InstanceMethod<&JsBuffer::write>("write"),
-                      InstanceMethod<&JsBuffer::read>("read"),
-                      InstanceMethod<&JsBuffer::dispose>("dispose"),
-                      InstanceMethod<&JsBuffer::dispose>(dispose_symbol(env))});
+  return DefineClass(
+      env, "Buffer",
+      {InstanceAccessor<&JsBuffer::bytes>("bytes"),
+       InstanceAccessor<&JsBuffer::is_read_only>("isReadOnly"),
+       InstanceMethod<&JsBuffer::write>("write"), InstanceMethod<&JsBuffer::read>("read"),
+       InstanceMethod<&JsBuffer::view_of>("view"), InstanceMethod<&JsBuffer::dispose>("dispose"),
+       InstanceMethod<&JsBuffer::dispose>(dispose_symbol(env))});
 }
 
 JsBuffer::JsBuffer(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsBuffer>(info) {
@@ -93,13 +95,12 @@ JsBuffer::JsBuffer(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsBuffer>(
     Instance &instance = Instance::of(Env());
     if (!instance.handoff || !instance.handoff->buffer)
       throw Error(ErrorCode::bad_input, "buffer",
-                  "a Buffer must be made by = Device.allocate or Device.map, got new");
+                  "a Buffer must be made by = Device.allocate, Device.map or Buffer.view, got new");
     owner = instance.handoff->owner;
     core = std::move(instance.handoff->buffer);
     owner->add(this);
-    // Mapped bytes belong to the page cache.
-    if (!core->is_read_only())
-      Napi::MemoryManagement::AdjustExternalMemory(Env(), int64_t(core->bytes()));
+    external_bytes = instance.handoff->external_bytes;
+    Napi::MemoryManagement::AdjustExternalMemory(Env(), external_bytes);
     napi_type_tag tag = instance.tag(Kind::buffer);
     info.This().As<Napi::Object>().TypeTag(&tag);
   });
@@ -108,8 +109,7 @@ JsBuffer::JsBuffer(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsBuffer>(
 void JsBuffer::release() {
   if (!owner)
     return;
-  if (!core->is_read_only())
-    Napi::MemoryManagement::AdjustExternalMemory(Env(), -int64_t(core->bytes()));
+  Napi::MemoryManagement::AdjustExternalMemory(Env(), -external_bytes);
   core.reset();
   owner->remove(this);
   owner.reset();
@@ -153,6 +153,18 @@ Napi::Value JsBuffer::read(const Napi::CallbackInfo &info) {
     }
     return owner->queue->push(
         std::make_unique<ReadJob>(owner, opened(), offset, info[0].As<Napi::Object>(), to.bytes));
+  });
+}
+
+Napi::Value JsBuffer::view_of(const Napi::CallbackInfo &info) {
+  return guarded(Env(), [&] {
+    int64_t offset = whole_number({"buffer", "offset"}, info[0], 0, most_bytes);
+    int64_t bytes = whole_number({"buffer", "bytes"}, info[1], 0, most_bytes);
+    if (offset % view_alignment != 0)
+      refuse({"buffer", "offset"}, "a multiple of " + std::to_string(view_alignment), info[0]);
+    auto view = Buffer::view(opened(), size_t(offset), size_t(bytes));
+    Instance &instance = Instance::of(Env());
+    return instance.construct(instance.buffer_class, {owner, std::move(view), nullptr});
   });
 }
 

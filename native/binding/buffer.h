@@ -6,7 +6,7 @@
 
 namespace tubelet::binding {
 
-/// Owns its bytes, which jobs already queued share until they are done.
+/// Owns its bytes, which its views, and jobs already queued, share until they are done.
 class JsBuffer : public Napi::ObjectWrap<JsBuffer>, public Child {
 public:
   static Napi::Function define(Napi::Env env);
@@ -22,10 +22,12 @@ private:
   Napi::Value is_read_only(const Napi::CallbackInfo &info);
   Napi::Value write(const Napi::CallbackInfo &info);
   Napi::Value read(const Napi::CallbackInfo &info);
+  Napi::Value view_of(const Napi::CallbackInfo &info);
   Napi::Value dispose(const Napi::CallbackInfo &info);
 
   std::shared_ptr<OpenDevice> owner; ///< null once released
   std::shared_ptr<Buffer> core;
+  int64_t external_bytes = 0;
 };
 
 /// The buffer in an argument, which must be open and of this device.

@@ -23,7 +23,8 @@ public:
   Napi::Value result(Napi::Env env) override {
     owner->device();
     Instance &instance = Instance::of(env);
-    return instance.construct(instance.plan_class, {owner, nullptr, std::move(plan)});
+    auto bytes = int64_t(plan->arena_bytes() + plan->packed_bytes());
+    return instance.construct(instance.plan_class, {owner, nullptr, std::move(plan), bytes});
   }
 
   std::shared_ptr<const Graph> graph;
@@ -121,7 +122,7 @@ Napi::Value JsDevice::allocate(const Napi::CallbackInfo &info) {
     int64_t bytes = whole_number({"device", "bytes"}, info[0], 0, most_bytes);
     auto buffer = Buffer::allocate(opened()->device(), size_t(bytes));
     Instance &instance = Instance::of(Env());
-    return instance.construct(instance.buffer_class, {owner, std::move(buffer), nullptr});
+    return instance.construct(instance.buffer_class, {owner, std::move(buffer), nullptr, bytes});
   });
 }
 

@@ -63,7 +63,7 @@ JsPlan::JsPlan(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsPlan>(info) 
     owner = instance.handoff->owner;
     core = std::move(instance.handoff->plan);
     owner->add(this);
-    external_bytes = int64_t(core->arena_bytes() + core->packed_bytes());
+    external_bytes = instance.handoff->external_bytes;
     Napi::MemoryManagement::AdjustExternalMemory(Env(), external_bytes);
     napi_type_tag tag = instance.tag(Kind::plan);
     info.This().As<Napi::Object>().TypeTag(&tag);

@@ -1,5 +1,6 @@
 #include "core/backend.h"
 
+#include <cstring>
 #include <mutex>
 
 namespace tubelet {
@@ -9,6 +10,28 @@ std::mutex registry_mutex;
 std::vector<BackendKind> registry;
 
 } // namespace
+
+Memory Backend::allocate(size_t bytes, const char *purpose) {
+  return Memory::allocate(bytes, purpose);
+}
+
+void Backend::write(uint8_t *to, const void *from, size_t bytes) { std::memcpy(to, from, bytes); }
+
+void Backend::read(void *to, const uint8_t *from, size_t bytes) { std::memcpy(to, from, bytes); }
+
+void Backend::copy_rows(uint8_t *to, const uint8_t *from, size_t rows, size_t row_bytes,
+                        size_t stride) {
+  for (size_t row = 0; row < rows; row++)
+    std::memcpy(to + row * row_bytes, from + row * stride, row_bytes);
+}
+
+Memory Backend::place(Memory made, const char *purpose) {
+  if (is_host() || made.bytes() == 0)
+    return made;
+  Memory placed = allocate(made.bytes(), purpose);
+  write(placed.data(), made.data(), made.bytes());
+  return placed;
+}
 
 void register_backend(const BackendKind &kind) {
   std::lock_guard lock(registry_mutex);

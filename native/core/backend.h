@@ -1,7 +1,8 @@
-// What a kind of device implements: kernels by op, and threads to run them on.
+// What a kind of device implements: kernels by op, what runs them, and the memory they work on.
 #pragma once
 
 #include "core/kernel.h"
+#include "core/memory.h"
 #include "ops/op.h"
 
 #include <memory>
@@ -23,6 +24,21 @@ public:
   virtual Pool &pool() = 0;
   /// Implementations of an op, most special first.
   virtual const std::vector<const Kernel *> &kernels(OpId op) const = 0;
+
+  // Memory is the host's unless a backend says otherwise. Transfers come after the kernels given to
+  // the pool before them, and have happened when they return; all throw Error.
+  virtual bool is_host() const { return true; }
+  virtual Memory allocate(size_t bytes, const char *purpose);
+  virtual void write(uint8_t *to, const void *from, size_t bytes);
+  virtual void read(void *to, const uint8_t *from, size_t bytes);
+  /// Within the device: rows that are `stride` bytes apart to rows without a gap. May return early.
+  virtual void copy_rows(uint8_t *to, const uint8_t *from, size_t rows, size_t row_bytes,
+                         size_t stride);
+  /// Returns when the kernels given to the pool have run; throws what went wrong in them.
+  virtual void finish() {}
+
+  /// Host bytes to where kernels read them.
+  Memory place(Memory made, const char *purpose);
 };
 
 /// A kind of device, registered once per process before the first open.

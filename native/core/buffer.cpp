@@ -24,7 +24,7 @@ Buffer::Buffer(std::shared_ptr<Device> device)
 
 std::shared_ptr<Buffer> Buffer::allocate(std::shared_ptr<Device> device, size_t bytes) {
   std::shared_ptr<Buffer> buffer(new Buffer(std::move(device)));
-  buffer->memory = Memory::allocate(bytes, "buffer");
+  buffer->memory = buffer->device->engine().allocate(bytes, "buffer");
   buffer->start = buffer->memory.data();
   buffer->length = bytes;
   buffer->device->count_bytes(int64_t(bytes));
@@ -36,7 +36,7 @@ std::shared_ptr<Buffer> Buffer::map(std::shared_ptr<Device> device, const std::s
   int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0)
     fail_io(path, errno);
-  struct stat status {};
+  struct stat status{};
   if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
     int error = S_ISDIR(status.st_mode) ? EISDIR : errno ? errno : EINVAL;
     close(file);
@@ -95,13 +95,13 @@ void Buffer::write(size_t offset, const void *from, size_t count) {
     throw Error(ErrorCode::bad_input, "buffer", "must be = writable, got a mapped file");
   require_range("write", offset, count);
   if (count > 0)
-    std::memcpy(start + offset, from, count);
+    device->engine().write(start + offset, from, count);
 }
 
 void Buffer::read(size_t offset, void *to, size_t count) const {
   require_range("read", offset, count);
   if (count > 0)
-    std::memcpy(to, start + offset, count);
+    device->engine().read(to, start + offset, count);
 }
 
 } // namespace tubelet

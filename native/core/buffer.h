@@ -22,6 +22,7 @@ public:
   bool is_read_only() const { return is_mapped; }
   /// Unique for the life of the process; part of the key of packed weights.
   uint64_t id() const { return identity; }
+  /// On the device; a mapped file's on the host.
   uint8_t *data() const { return start; }
   void write(size_t offset, const void *from, size_t count);
   void read(size_t offset, void *to, size_t count) const;

@@ -20,7 +20,7 @@ std::shared_ptr<Device> Device::open(const DeviceOptions &options) {
 void Device::take_arena(size_t bytes) {
   std::lock_guard lock(running);
   if (bytes > arena_memory.bytes()) {
-    Memory grown = Memory::allocate(bytes, "arena");
+    Memory grown = backend->allocate(bytes, "arena");
     count_bytes(int64_t(bytes) - int64_t(arena_memory.bytes()));
     arena_memory = std::move(grown);
   }

@@ -38,7 +38,9 @@ Memory Memory::allocate(size_t bytes, const char *purpose) {
 }
 
 Memory::~Memory() {
-  if (length >= mapped_from)
+  if (release)
+    release(allocator, start);
+  else if (length >= mapped_from)
     munmap(start, length);
   else
     std::free(start);

@@ -1,4 +1,4 @@
-// A block of zeroed memory, 64-byte aligned, owned by one object.
+// A block of zeroed memory, 64-byte aligned, owned by one object: the host's or a device's.
 #pragma once
 
 #include <cstddef>
@@ -9,13 +9,20 @@ namespace tubelet {
 
 class Memory {
 public:
+  using Release = void (*)(void *allocator, uint8_t *start);
+
   Memory() = default;
-  /// Throws Error out_of_memory with the bytes asked for. 0 bytes is an empty block.
+  /// Takes over a block of another allocator.
+  Memory(uint8_t *start, size_t bytes, void *allocator, Release release)
+      : start(start), length(bytes), allocator(allocator), release(release) {}
+  /// Of the host. Throws Error out_of_memory with the bytes asked for. 0 bytes is an empty block.
   static Memory allocate(size_t bytes, const char *purpose);
   Memory(Memory &&other) noexcept { *this = std::move(other); }
   Memory &operator=(Memory &&other) noexcept {
     std::swap(start, other.start);
     std::swap(length, other.length);
+    std::swap(allocator, other.allocator);
+    std::swap(release, other.release);
     return *this;
   }
   ~Memory();
@@ -26,6 +33,8 @@ public:
 private:
   uint8_t *start = nullptr;
   size_t length = 0;
+  void *allocator = nullptr;
+  Release release = nullptr; ///< null: the host's
 };
 
 } // namespace tubelet

@@ -1,5 +1,5 @@
-#include "core/convert.h"
 #include "core/plan.h"
+#include "core/convert.h"
 
 #include <algorithm>
 #include <cstring>
@@ -15,12 +15,22 @@ int64_t capacity_elements(const Shape &shape, std::span<const int64_t> sizes) {
   return first * shape.elements(1);
 }
 
+size_t aligned(size_t bytes) {
+  return (bytes + arena_alignment - 1) / arena_alignment * arena_alignment;
+}
+
+bool is_index_source(const GraphTensor &tensor) {
+  return tensor.dtype == DType::i32 &&
+         (tensor.kind == TensorKind::input || tensor.kind == TensorKind::constant);
+}
+
 } // namespace
 
 Plan::Plan(std::shared_ptr<Device> device, std::shared_ptr<const Graph> graph)
     : device(std::move(device)), graph(std::move(graph)) {}
 
 Plan::~Plan() {
+  device->count_bytes(-int64_t(constants.bytes()));
   if (has_arena)
     device->return_arena(arena_size);
 }
@@ -33,6 +43,7 @@ std::shared_ptr<Plan> Plan::compile(std::shared_ptr<Device> device,
   plan->check_capacity(capacity);
   plan->capacity.assign(capacity.begin(), capacity.end());
   plan->locate();
+  plan->place_fixed();
   plan->choose_kernels();
   plan->plan_memory();
   plan->pack_weights(weights);
@@ -98,7 +109,8 @@ void Plan::locate() {
   for (int output : graph->outputs)
     if (graph->tensors[locations[output].base].kind == TensorKind::weight)
       throw Error(ErrorCode::bad_graph, "plan",
-                  "output \"" + graph->tensors[output].name + "\" must be = computed, got a weight");
+                  "output \"" + graph->tensors[output].name +
+                      "\" must be = computed, got a weight");
 }
 
 void Plan::locate_view(const GraphNode &node) {
@@ -116,6 +128,50 @@ void Plan::locate_view(const GraphNode &node) {
   to.base = from.base;
   to.offset += view.offset * int64_t(bytes_of(graph->tensors[node.output].dtype));
   to.row_stride = view.keeps_row_stride ? from.row_stride : stride;
+}
+
+/// Where kernels do not read the host's memory: uploads the constants, makes room for the indices
+/// that check_data reads.
+void Plan::place_fixed() {
+  Backend &engine = device->engine();
+  if (engine.is_host())
+    return;
+  const size_t count = graph->tensors.size();
+  std::vector<size_t> constant_offsets(count), index_offsets(count);
+  size_t constant_bytes = 0, index_bytes = 0;
+  for (size_t id = 0; id < count; id++) {
+    const GraphTensor &tensor = graph->tensors[id];
+    const size_t bytes =
+        aligned(size_t(capacity_elements(tensor.shape, capacity)) * bytes_of(tensor.dtype));
+    if (tensor.kind == TensorKind::constant) {
+      constant_offsets[id] = constant_bytes;
+      constant_bytes += bytes;
+    }
+    if (is_index_source(tensor)) {
+      index_offsets[id] = index_bytes;
+      index_bytes += bytes;
+    }
+  }
+  Memory staged = Memory::allocate(constant_bytes, "constants");
+  indices = Memory::allocate(index_bytes, "indices");
+  for (size_t id = 0; id < count; id++) {
+    const std::vector<uint8_t> &bytes = graph->tensors[id].constant;
+    if (bytes.empty())
+      continue;
+    std::memcpy(staged.data() + constant_offsets[id], bytes.data(), bytes.size());
+    if (graph->tensors[id].dtype == DType::i32)
+      std::memcpy(indices.data() + index_offsets[id], bytes.data(), bytes.size());
+  }
+  constants = engine.place(std::move(staged), "constants");
+  device->count_bytes(int64_t(constants.bytes()));
+  host_indices.assign(count, nullptr);
+  for (size_t id = 0; id < count; id++) {
+    const int base = locations[id].base;
+    if (graph->tensors[base].kind == TensorKind::constant)
+      locations[id].address = constants.data() + constant_offsets[base];
+    if (is_index_source(graph->tensors[base]))
+      host_indices[id] = indices.data() + index_offsets[base] + locations[id].offset;
+  }
 }
 
 /// A tensor as kernels see it, at the given sizes of the symbols; data is not set.
@@ -220,15 +276,16 @@ void Plan::pack_weights(std::span<const std::vector<WeightPart>> weights) {
     const GraphTensor &tensor = graph->tensors[graph->weights[i]];
     int64_t row = tensor.shape.elements(1), total = 0;
     for (const WeightPart &part : weights[i]) {
-      bool is_float = part.dtype == DType::f32 || part.dtype == DType::f16 ||
-                      part.dtype == DType::bf16;
+      bool is_float =
+          part.dtype == DType::f32 || part.dtype == DType::f16 || part.dtype == DType::bf16;
       size_t bytes = size_t(part.elements) * bytes_of(part.dtype);
       if (!is_float || part.elements < 1 || part.elements > most_bytes || part.elements % row ||
           part.offset > part.buffer->bytes() || bytes > part.buffer->bytes() - part.offset)
-        throw Error(ErrorCode::bad_weight, "plan",
-                    "weight \"" + tensor.name +
-                        "\" parts must be = whole rows of f32, f16 or bf16 inside their buffer, got " +
-                        std::to_string(part.elements) + " of " + name_of(part.dtype));
+        throw Error(
+            ErrorCode::bad_weight, "plan",
+            "weight \"" + tensor.name +
+                "\" parts must be = whole rows of f32, f16 or bf16 inside their buffer, got " +
+                std::to_string(part.elements) + " of " + name_of(part.dtype));
       total += part.elements;
     }
     if (total != tensor.shape.elements())
@@ -269,11 +326,14 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
   WeightForm form = need.weight_form[input];
   int64_t row_elements = tensor.shape.elements(1);
 
-  // One contiguous part in the right dtype needs no copy.
+  // One contiguous part in the right dtype needs no copy where kernels can read its buffer.
+  Backend &engine = device->engine();
   bool is_one = parts.size() == 1;
   bool is_aligned = is_one && parts[0].offset % bytes_of(parts[0].dtype) == 0;
-  bool as_stored = is_aligned && (form == WeightForm::stored ||
-                                  (form == WeightForm::f32 && parts[0].dtype == DType::f32));
+  bool is_read_in_place = is_one && (engine.is_host() || !parts[0].buffer->is_read_only());
+  bool as_stored =
+      is_aligned && is_read_in_place &&
+      (form == WeightForm::stored || (form == WeightForm::f32 && parts[0].dtype == DType::f32));
   std::string key = tensor.shape.text();
   for (const WeightPart &part : parts)
     key += " " + std::to_string(part.buffer->id()) + ":" + std::to_string(part.offset) + ":" +
@@ -283,26 +343,44 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
     int64_t first = 0;
     for (const WeightPart &part : parts) {
       int64_t rows = part.elements / row_elements;
-      visit(WeightRows{part.buffer->data() + part.offset, first, rows, row_elements, part.dtype});
+      const uint8_t *data = part.buffer->data() + part.offset;
+      Memory staged;
+      if (!engine.is_host() && !part.buffer->is_read_only()) {
+        staged = Memory::allocate(size_t(part.elements) * bytes_of(part.dtype), "stored weights");
+        part.buffer->read(part.offset, staged.data(), staged.bytes());
+        data = staged.data();
+      }
+      visit(WeightRows{data, first, rows, row_elements, part.dtype});
       first += rows;
     }
   };
+  DType dtype = form == WeightForm::stored ? parts[0].dtype : DType::f32;
+  for (const WeightPart &part : parts)
+    if (part.dtype != dtype)
+      dtype = DType::f32;
   auto make = [&]() {
-    NodeSpec spec{arguments.data() + step.first_input, nullptr, node.attributes.get(), nullptr,
-                  int(node.inputs.size()), device->threads()};
+    NodeSpec spec{arguments.data() + step.first_input,
+                  nullptr,
+                  node.attributes.get(),
+                  nullptr,
+                  int(node.inputs.size()),
+                  device->threads()};
     if (form == WeightForm::packed) {
       Memory memory = Memory::allocate(need.packed_bytes[input], "packed weights");
-      each_part([&](const WeightRows &rows) {
-        step.kernel->pack(spec, input, rows, memory.data());
-      });
-      return memory;
+      each_part(
+          [&](const WeightRows &rows) { step.kernel->pack(spec, input, rows, memory.data()); });
+      return engine.place(std::move(memory), "packed weights");
     }
-    Memory memory =
-        Memory::allocate(size_t(tensor.shape.elements()) * sizeof(float), "packed weights");
+    const size_t row_bytes = size_t(row_elements) * bytes_of(dtype);
+    Memory memory = Memory::allocate(size_t(tensor.shape.dims[0]) * row_bytes, "packed weights");
     each_part([&](const WeightRows &rows) {
-      convert_to_f32(rows, reinterpret_cast<float *>(memory.data()));
+      if (rows.dtype == dtype)
+        std::memcpy(memory.data() + size_t(rows.first_row) * row_bytes, rows.data,
+                    size_t(rows.rows) * row_bytes);
+      else
+        convert_to_f32(rows, reinterpret_cast<float *>(memory.data()));
     });
-    return memory;
+    return engine.place(std::move(memory), "packed weights");
   };
 
   Location location = locations[node.inputs[input]];
@@ -313,13 +391,12 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
     kept_buffers.push_back(parts[0].buffer);
     return;
   }
-  key += form == WeightForm::packed
-             ? " " + std::to_string(reinterpret_cast<uintptr_t>(step.kernel))
-             : " f32";
+  key += form == WeightForm::packed ? " " + std::to_string(reinterpret_cast<uintptr_t>(step.kernel))
+                                    : std::string(" ") + name_of(dtype);
   step.packed[input] = device->packed(key, make);
-  argument.data = step.packed[input]->memory.data() +
-                  (form == WeightForm::packed ? 0 : location.offset);
-  argument.dtype = DType::f32;
+  argument.data =
+      step.packed[input]->memory.data() + (form == WeightForm::packed ? 0 : location.offset);
+  argument.dtype = dtype;
 }
 
 size_t Plan::packed_bytes() const {

@@ -4,6 +4,7 @@
 
 #include "core/buffer.h"
 #include "core/graph.h"
+#include "core/memory.h"
 #include "core/memory_plan.h"
 
 #include <atomic>
@@ -54,11 +55,11 @@ private:
 
   struct Location {
     Place place = Place::arena;
-    int slot = -1;                   ///< arena block, input or output position
+    int slot = -1;                    ///< arena block, input or output position
     const uint8_t *address = nullptr; ///< of a fixed tensor
-    int64_t offset = 0;              ///< bytes, of a view into its base
-    int64_t row_stride = 0;          ///< elements
-    int base = -1;                   ///< the tensor that owns the memory
+    int64_t offset = 0;               ///< bytes, of a view into its base
+    int64_t row_stride = 0;           ///< elements
+    int base = -1;                    ///< the tensor that owns the memory
   };
 
   struct Refusal {
@@ -72,7 +73,7 @@ private:
     int first_input = 0; ///< into `arguments`
     int scratch_block = -1;
     bool has_indices = false;
-    std::vector<WeightForm> weight_forms; ///< per input; f32 for what is no weight
+    std::vector<WeightForm> weight_forms;              ///< per input; f32 for what is no weight
     std::vector<std::shared_ptr<PackedWeight>> packed; ///< per input; null when not packed
   };
 
@@ -85,6 +86,8 @@ private:
   void pack_weight(int node, int input, const std::vector<WeightPart> &parts,
                    const KernelNeeds &needs);
   void plan_memory();
+  void place_fixed();
+  void check_data(const GraphNode &node, const Step &step) const;
   Tensor describe(int tensor, std::span<const int64_t> sizes) const;
   std::vector<Tensor> arguments_at_capacity(int node) const;
   void check_bindings(std::span<const std::shared_ptr<Buffer>> inputs,
@@ -101,9 +104,15 @@ private:
   std::vector<KernelNeeds> needs; ///< per node, dropped after compile
   std::vector<bool> copied_out;   ///< per output: not written by its node
   size_t arena_size = 0;
+
+  // Only where kernels do not read the host's memory.
+  Memory constants;
+  Memory indices;                      ///< of a run, on the host for check_data
+  std::vector<uint8_t *> host_indices; ///< per i32 tensor, into `indices`
   bool has_arena = false;
 
-  std::vector<std::shared_ptr<Buffer>> kept_buffers; ///< of weights that are read as they are stored
+  std::vector<std::shared_ptr<Buffer>>
+      kept_buffers; ///< of weights that are read as they are stored
 
   std::vector<Tensor> live;          ///< per tensor, refreshed by each run
   std::vector<Tensor> arguments;     ///< inputs of every node, one after another

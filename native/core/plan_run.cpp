@@ -19,27 +19,24 @@ bool overlap(const uint8_t *a, size_t a_bytes, const uint8_t *b, size_t b_bytes)
   return a < b + b_bytes && b < a + a_bytes;
 }
 
-[[noreturn]] void fail_binding(const char *side, const GraphTensor &tensor,
-                               const std::string &must, const std::string &got) {
+[[noreturn]] void fail_binding(const char *side, const GraphTensor &tensor, const std::string &must,
+                               const std::string &got) {
   throw Error(ErrorCode::bad_input, "plan",
               std::string(side) + " \"" + tensor.name + "\" must be = " + must + ", got " + got);
 }
 
 /// Copies a possibly strided tensor to contiguous bytes.
-void copy_contiguous(const Tensor &from, uint8_t *to) {
-  size_t total = bytes_at(from);
+void copy_contiguous(Backend &engine, const Tensor &from, uint8_t *to) {
+  const size_t total = bytes_at(from);
   if (total == 0)
     return;
-  int64_t width = from.shape[from.rank - 1];
-  if (from.rank == 1 || from.row_stride == width) {
-    std::memcpy(to, from.data, total);
-    return;
-  }
-  size_t row_bytes = size_t(width) * bytes_of(from.dtype);
-  size_t stride_bytes = size_t(from.row_stride) * bytes_of(from.dtype);
-  const auto *row = static_cast<const uint8_t *>(from.data);
-  for (size_t at = 0; at < total; at += row_bytes, row += stride_bytes)
-    std::memcpy(to + at, row, row_bytes);
+  const auto *data = static_cast<const uint8_t *>(from.data);
+  const int64_t width = from.shape[from.rank - 1];
+  if (from.rank == 1 || from.row_stride == width)
+    return engine.copy_rows(to, data, 1, total, total);
+  const size_t row_bytes = size_t(width) * bytes_of(from.dtype);
+  engine.copy_rows(to, data, total / row_bytes, row_bytes,
+                   size_t(from.row_stride) * bytes_of(from.dtype));
 }
 
 } // namespace
@@ -65,6 +62,8 @@ void Plan::check_bindings(std::span<const std::shared_ptr<Buffer>> inputs,
     if (size_t needed = bytes_at(describe(graph->inputs[i], sizes)); inputs[i]->bytes() < needed)
       fail_binding("input", tensor, "at least " + std::to_string(needed) + " bytes",
                    std::to_string(inputs[i]->bytes()));
+    if (inputs[i]->is_read_only() && !device->engine().is_host())
+      fail_binding("input", tensor, "in the device's memory", "a mapped file");
   }
   for (size_t i = 0; i < outputs.size(); i++) {
     const GraphTensor &tensor = graph->tensors[graph->outputs[i]];
@@ -109,7 +108,13 @@ void Plan::run(std::span<const std::shared_ptr<Buffer>> inputs,
     if (argument_tensors[i] >= 0)
       arguments[i] = live[argument_tensors[i]];
 
-  Pool &pool = device->engine().pool();
+  Backend &engine = device->engine();
+  if (!engine.is_host())
+    for (size_t i = 0; i < inputs.size(); i++)
+      if (const int id = graph->inputs[i]; host_indices[id])
+        engine.read(host_indices[id], inputs[i]->data(), bytes_at(live[id]));
+
+  Pool &pool = engine.pool();
   for (size_t i = 0; i < steps.size(); i++) {
     const Step &step = steps[i];
     const GraphNode &node = graph->nodes[i];
@@ -124,24 +129,44 @@ void Plan::run(std::span<const std::shared_ptr<Buffer>> inputs,
     auto started = std::chrono::steady_clock::now();
     const Tensor *first = arguments.data() + step.first_input;
     Tensor &output = live[node.output];
-    if (step.has_indices && node.op->check_data)
-      node.op->check_data(first, &output, int(node.inputs.size()), node.attributes.get());
+    check_data(node, step);
     void *scratch =
         step.scratch_block < 0 ? nullptr : device->arena() + blocks[step.scratch_block].offset;
     step.kernel->run({first, &output, node.attributes.get(), scratch, int(node.inputs.size())},
                      pool);
-    if (node_ms)
-      node_ms[i] = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() -
-                                                             started)
-                       .count();
+    if (node_ms) {
+      engine.finish();
+      node_ms[i] =
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started)
+              .count();
+    }
   }
   copy_outputs(outputs);
+  engine.finish();
+}
+
+/// Of the op, on tensors whose indices the host can read.
+void Plan::check_data(const GraphNode &node, const Step &step) const {
+  if (!step.has_indices || !node.op->check_data)
+    return;
+  const int count = int(node.inputs.size());
+  const Tensor *first = arguments.data() + step.first_input;
+  Tensor seen[max_inputs];
+  if (!device->engine().is_host()) {
+    for (int k = 0; k < count; k++) {
+      seen[k] = first[k];
+      const int id = argument_tensors[step.first_input + k];
+      seen[k].data = id < 0 ? nullptr : host_indices[id];
+    }
+    first = seen;
+  }
+  node.op->check_data(first, &live[node.output], count, node.attributes.get());
 }
 
 void Plan::copy_outputs(std::span<const std::shared_ptr<Buffer>> outputs) const {
   for (size_t i = 0; i < outputs.size(); i++)
     if (copied_out[i])
-      copy_contiguous(live[graph->outputs[i]], outputs[i]->data());
+      copy_contiguous(device->engine(), live[graph->outputs[i]], outputs[i]->data());
 }
 
 } // namespace tubelet

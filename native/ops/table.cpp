@@ -60,7 +60,8 @@ template <class Op> OpDefinition define(OpId id, const char *name, bool is_view)
 } // namespace
 
 std::span<const OpDefinition> op_table() {
-  static const std::vector<OpDefinition> table = {
+  // Never destroyed: when the process exits, a run on another thread may still read it.
+  static const auto &table = *new const std::vector<OpDefinition>{
 #define TUBELET_OP(stem, Type) define<Type>(OpId::stem, #stem, false),
 #define TUBELET_VIEW(stem, Type) define<Type>(OpId::stem, #stem, true),
 #include "ops/ops.def"

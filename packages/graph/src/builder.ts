@@ -16,7 +16,7 @@ import type { Tensor, TensorKind, WeightRequest, WeightSource } from './tensor.j
 
 /** One operation of a graph. */
 export interface Node {
-  /** Unique in the graph: the scope it was built in and the op. */
+  /** Unique in the graph: the layer whose weight it uses, else the scope it was built in and the op. */
   readonly name: string;
   readonly op: OpDefinition;
   /** In the op's order; undefined where an optional input is absent. */
@@ -143,7 +143,7 @@ export class GraphBuilder {
     return tensor;
   }
 
-  /** Names the nodes built inside after a part of the model: `blocks.0.attn1`. */
+  /** Names the nodes without weights built inside after a part of the model: `blocks.0.attn1.rotary`. */
   scope<T>(name: string, build: () => T): T {
     const outer = this.#scope;
     this.#scope = outer === '' ? name : `${outer}.${name}`;
@@ -161,8 +161,8 @@ export class GraphBuilder {
     attributes: Readonly<Record<string, AttributeValue>>,
     shape: Shape,
   ): Tensor {
-    const name = this.#unique(this.#scope === '' ? op.stem : `${this.#scope}.${op.stem}`);
-    const dtype = op.view ? inputs[0]!.dtype : 'f32';
+    const name = this.#unique(this.#nodeName(op, inputs));
+    const dtype = (op.view && inputs[0]?.dtype) || 'f32';
     const output = this.#tensor(name, 'intermediate', dtype, shape);
     this.#nodes.push({ name, op, inputs, attributes, output });
     return output;
@@ -222,6 +222,13 @@ export class GraphBuilder {
     const tensor = { id: this.#tensors.length, name, kind, dtype, shape, builder: this };
     this.#tensors.push(tensor);
     return tensor;
+  }
+
+  /** The layer whose weight it uses, else its op in the part of the model it was built in. */
+  #nodeName(op: OpDefinition, inputs: readonly (Tensor | undefined)[]): string {
+    const weight = inputs.find((tensor) => tensor?.kind === 'weight');
+    if (weight) return weight.name.replace(/\.(weight|gamma)$/, '');
+    return this.#scope === '' ? op.stem : `${this.#scope}.${op.stem}`;
   }
 
   #unique(name: string): string {

@@ -5,7 +5,7 @@ import type { Tensor } from './tensor.js';
 /** A graph as text for people: inputs, one line per node with its shape, outputs. */
 export function describe(graph: Graph): string {
   const lines = [
-    `graph ${graph.name}: ${graph.nodes.length} nodes, ${graph.weights.length} weights`,
+    `graph ${graph.name}: nodes ${graph.nodes.length}, weights ${graph.weights.length}`,
     ...graph.inputs.map((tensor) => `input ${typed(tensor)}`),
     ...graph.nodes.map(nodeLine),
     ...graph.outputs.map(

@@ -47,19 +47,19 @@ export function addNode<A extends Attributes>(
 ): Tensor {
   checkInputs(op, inputs);
   const attributes = resolveAttributes(op.stem, op.attributes, options);
-  const builder = inputs[0]!.builder;
-  return builder.node(op, inputs, attributes, shape(attributes));
+  const [first] = inputs as readonly [Tensor, ...Tensor[]];
+  return first.builder.node(op, inputs, attributes, shape(attributes));
 }
 
 function checkInputs(op: OpDefinition, inputs: readonly (Tensor | undefined)[]): void {
   const specs = Object.entries(op.inputs);
   inputs.forEach((tensor, i) => {
-    const [name, spec] = specs[Math.min(i, specs.length - 1)]!;
+    const [name, spec] = specs[Math.min(i, specs.length - 1)];
     if (tensor === undefined) {
       check(spec.endsWith('?'), 'BAD_INPUT', op.stem, name, 'a tensor', 'nothing');
       return;
     }
-    if (tensor.builder !== inputs[0]!.builder) {
+    if (tensor.builder !== inputs[0]?.builder) {
       throw new TubeletError(
         'BAD_GRAPH',
         op.stem,

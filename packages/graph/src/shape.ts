@@ -25,7 +25,7 @@ export function sameDim(a: Dim, b: Dim): boolean {
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((dim, axis) => sameDim(dim, b[axis]!));
+  return a.length === b.length && a.every((dim, axis) => sameDim(dim, b[axis]));
 }
 
 export function dimText(dim: Dim): string {
@@ -49,7 +49,7 @@ function fixed(dim: Dim): number {
 
 /** The last dim, which is always a number but in rank 1. */
 export function lastDim(tensor: Tensor): number {
-  return fixed(tensor.shape[tensor.shape.length - 1]!);
+  return fixed(tensor.shape[tensor.shape.length - 1]);
 }
 
 /** A shape on its way into a graph: rank, sizes, symbols only in front. */
@@ -87,12 +87,12 @@ export function requireShape(op: string, name: string, tensor: Tensor, expected:
 /** A `[T, D]` tensor's two dims. */
 export function matrixDims(op: string, name: string, tensor: Tensor): [Dim, number] {
   requireRank(op, name, tensor, 2);
-  return [tensor.shape[0]!, fixed(tensor.shape[1]!)];
+  return [tensor.shape[0], fixed(tensor.shape[1])];
 }
 
 /** The first dim of a tensor that must have it fixed. */
 export function fixedFirst(op: string, name: string, tensor: Tensor): number {
-  const first = tensor.shape[0]!;
+  const first = tensor.shape[0];
   const fixed = typeof first === 'number';
   check(fixed, 'BAD_SHAPE', op, `${name} dim 0`, 'a number', shapeText(tensor.shape));
   return Number(first);
@@ -106,7 +106,7 @@ export function clipDims(
 ): [number, number, number, number] {
   requireRank(op, name, tensor, 4);
   const frames = fixedFirst(op, name, tensor);
-  return [frames, fixed(tensor.shape[1]!), fixed(tensor.shape[2]!), fixed(tensor.shape[3]!)];
+  return [frames, fixed(tensor.shape[1]), fixed(tensor.shape[2]), fixed(tensor.shape[3])];
 }
 
 /** Columns of a tensor that an attribute divides. */

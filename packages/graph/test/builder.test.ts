@@ -73,17 +73,17 @@ test('the wire form says everything, in order', () => {
   expect(wire.tensors.map(({ name, kind, dtype, dims }) => [name, kind, dtype, dims])).toEqual([
     ['x', 1, 0, [-1, 3]],
     ['né.weight', 2, 0, [4, 3]],
-    ['linear', 0, 0, [-1, 4]],
+    ['né', 0, 0, [-1, 4]],
     ['bias', 3, 0, [4]],
     ['add', 0, 0, [-1, 4]],
     ['left', 0, 0, [-1, 2]],
   ]);
-  expect(new Float32Array(wire.tensors[3]!.data!.buffer)).toEqual(Float32Array.of(1, 2, 3, 4));
+  expect(new Float32Array(wire.tensors[3].data!.buffer)).toEqual(Float32Array.of(1, 2, 3, 4));
   const absent = 0xffffffff;
   expect(wire.nodes).toEqual([
     {
       op: 'linear',
-      name: 'linear',
+      name: 'né',
       inputs: [0, 1, absent, absent, absent, absent],
       outputs: [2],
       attributes: [
@@ -111,7 +111,7 @@ test('more than the first buffer holds is encoded too', () => {
   const data = Float32Array.from({ length: 5000 }, (_, i) => i);
   const built = graph('large', (g) => g.output('out', columns(g.constant('c', data), 1, 4999)));
   const wire = decode(built.bytes);
-  expect(new Float32Array(wire.tensors[0]!.data!.buffer)).toEqual(data);
+  expect(new Float32Array(wire.tensors[0].data!.buffer)).toEqual(data);
   expect(wire.rest).toBe(0);
 });
 
@@ -169,23 +169,24 @@ test('what does not fit together is refused', () => {
   );
 });
 
-test('describe shows one line per node with scope, non-default attributes and shape', () => {
+test('describe shows one line per node with layer or scope, non-default attributes and shape', () => {
   const built = graph('mlp', (g) => {
     const x = g.input('x', [g.symbol('tokens'), 3]);
-    const layer = (from: typeof x, name: string) =>
-      g.scope(name, () => linear(from, g.weight(`${name}.weight`, [3, 3]), { activation: 'relu' }));
+    const h = linear(x, g.weight('mlp.fc.weight', [3, 3]), { activation: 'relu' });
     g.output(
       'y',
-      g.scope('mlp', () => layer(layer(x, 'fc'), 'fc2')),
+      g.scope('mlp', () => g.scope('head', () => add(columns(h, 0, 2), columns(h, 1, 2)))),
     );
   });
   expect(describe(built)).toBe(
     [
-      'graph mlp: 2 nodes, 2 weights',
+      'graph mlp: nodes 4, weights 1',
       'input x f32 [tokens, 3]',
-      'mlp.fc.linear = linear(x, weight=fc.weight, activation=relu) [tokens, 3]',
-      'mlp.fc2.linear = linear(mlp.fc.linear, weight=fc2.weight, activation=relu) [tokens, 3]',
-      'output y = mlp.fc2.linear [tokens, 3]',
+      'mlp.fc = linear(x, weight=mlp.fc.weight, activation=relu) [tokens, 3]',
+      'mlp.head.slice = slice(mlp.fc, axis=1, start=0, end=2) [tokens, 2]',
+      'mlp.head.slice_2 = slice(mlp.fc, axis=1, start=1, end=3) [tokens, 2]',
+      'mlp.head.add = add(mlp.head.slice, b=mlp.head.slice_2) [tokens, 2]',
+      'output y = mlp.head.add [tokens, 2]',
     ].join('\n'),
   );
 });

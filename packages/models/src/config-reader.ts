@@ -20,6 +20,7 @@ export interface ConfigReader {
   ): readonly number[];
   /** A number above 0. */
   epsilon(key: string, fallback: number): number;
+  number(key: string, fallback: number): number;
   numbers(key: string, fallback: readonly number[]): readonly number[];
   flag(key: string, fallback: boolean): boolean;
   flags(key: string, fallback: readonly boolean[]): readonly boolean[];
@@ -88,6 +89,12 @@ export function readConfig(model: string, json: unknown, className?: string): Co
       const good = typeof value === 'number' && value > 0 && value < 1;
       return good ? value : fail(key, 'a number between 0 and 1', value);
     },
+    number(key, fallback) {
+      const value = take(key) ?? fallback;
+      return typeof value === 'number' && Number.isFinite(value)
+        ? value
+        : fail(key, 'a finite number', value);
+    },
     numbers: (key, fallback) =>
       list(key, fallback, (v): v is number => Number.isFinite(v), 'a list of finite numbers'),
     flag(key, fallback) {
@@ -100,7 +107,7 @@ export function readConfig(model: string, json: unknown, className?: string): Co
       const given = take(key);
       const value = given === undefined ? fallback : given;
       const found = words.find((word) => word === value);
-      return found === undefined ? fail(key, words.join(' or '), value) : found;
+      return found === undefined ? fail(key, words.map(String).join(' or '), value) : found;
     },
     ignore: (...keys) => keys.forEach(take),
     only(key, value) {

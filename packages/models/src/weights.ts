@@ -1,11 +1,5 @@
-import type {
-  Activation,
-  GraphBuilder,
-  Tensor,
-  WeightOptions,
-  WeightRequest,
-} from '@tubelet/graph';
-import { type LinearOptions, linear, TubeletError } from '@tubelet/graph';
+import type { Activation, Graph, GraphBuilder, Tensor, WeightOptions } from '@tubelet/graph';
+import { type LinearOptions, linear } from '@tubelet/graph';
 
 /** The weights under one part of the checkpoint's names: `blocks.0.attn1`. */
 export interface Weights {
@@ -74,64 +68,10 @@ export function fusedLinear(
   return linear(x, fused('weight', [n, k]), { bias: bias ? fused('bias', [n]) : undefined });
 }
 
-/** What a checkpoint holds under a name. */
-export interface StoredTensor {
-  readonly shape: readonly number[];
-}
-
-/** How a checkpoint differs from what a model wants. */
-export interface WeightDifferences {
-  /** Wanted and not there. */
-  readonly missing: readonly string[];
-  /** There under another shape: `name: expected [4, 3], got [3, 4]`. */
-  readonly misshapen: readonly string[];
-  /** There and not wanted. */
-  readonly unused: readonly string[];
-}
-
-/**
- * Compares a checkpoint with the weights of a model's graphs.
- *
- * @param wanted of all graphs the checkpoint serves
- * @param ignored names that may be there without use
- */
-export function compareWeights(
-  wanted: Iterable<WeightRequest>,
-  stored: ReadonlyMap<string, StoredTensor>,
-  ignored: RegExp = /^$/,
-): WeightDifferences {
-  const missing = new Set<string>();
-  const misshapen = new Set<string>();
-  const used = new Set<string>();
-  for (const { names, shape } of [...wanted].flatMap((request) => request.sources)) {
-    for (const name of names) used.add(name);
-    const name = names.find((candidate) => stored.has(candidate));
-    if (name === undefined) {
-      missing.add(names.join(' or '));
-      continue;
-    }
-    const got = stored.get(name)!.shape;
-    const same = got.length === shape.length && got.every((size, axis) => size === shape[axis]);
-    if (!same) misshapen.add(`${name}: expected [${shape.join(', ')}], got [${got.join(', ')}]`);
-  }
-  const unused = [...stored.keys()].filter((name) => !used.has(name) && !ignored.test(name));
-  return { missing: [...missing], misshapen: [...misshapen], unused };
-}
-
-/** Throws unless a checkpoint fits: names the first ten of each kind and their number. */
-export function requireWeights(model: string, differences: WeightDifferences): void {
-  const parts = Object.entries(differences).flatMap(
-    ([kind, names]: [string, readonly string[]]) => {
-      if (names.length === 0) return [];
-      const more = names.length > 10 ? `, and ${names.length - 10} more` : '';
-      return [`${names.length} ${kind} (${names.slice(0, 10).join(', ')}${more})`];
-    },
-  );
-  if (parts.length > 0) {
-    throw new TubeletError(
-      'BAD_WEIGHT',
-      model,
-      `weights must be = those of the config, got ${parts.join('; ')}`,
-    );
-  }
+/** What the checkpoint of a config holds: for refusing one of another model. */
+export interface Checkpoint {
+  /** Graphs that together use every tensor. */
+  readonly graphs: readonly Graph[];
+  /** Names of tensors that may be there without use. */
+  readonly unused: readonly RegExp[];
 }

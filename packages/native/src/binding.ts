@@ -72,7 +72,7 @@ export interface WeightPart {
 /** Any view of bytes; its content is what counts, not its element type. */
 export type Bytes = ArrayBufferView;
 
-/** Owns bytes on its device; work already queued shares them until it is done. */
+/** Owns bytes on its device; its views, and work already queued, share them until they are done. */
 export interface Buffer {
   readonly bytes: number;
   /** True for a mapped file. */
@@ -81,6 +81,12 @@ export interface Buffer {
   write(data: Bytes, offset?: number): Promise<void>;
   /** Fills `target` when the work before it is done; rejects if it was detached meanwhile. */
   read(target: Bytes, offset?: number): Promise<void>;
+  /**
+   * A part of these bytes as a buffer of its own; it lives on when this one is disposed.
+   *
+   * @param offset a multiple of 4
+   */
+  view(offset: number, bytes: number): Buffer;
   dispose(): void;
   [Symbol.dispose](): void;
 }

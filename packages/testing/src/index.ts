@@ -1,6 +1,22 @@
 export { doubleArithmetic, type LatentsShape } from './double-arithmetic.js';
 export { type CaseVerdict, checkCase, listCases } from './goldens/cases.js';
+export {
+  type Closeness,
+  type Comparison,
+  compare,
+  toleranceOf,
+  worstOf,
+} from './goldens/closeness.js';
+export { checkDitCase } from './goldens/dit.js';
 export { goldensFolder } from './goldens/folder.js';
+export { onAddon } from './goldens/on-addon.js';
 export { type CaseResult, checkSamplerCase } from './goldens/samplers.js';
+export { checkTextEncoderCase } from './goldens/text-encoders.js';
 export { checkTokenizerCase, type TokenizerCaseResult } from './goldens/tokenizers.js';
+export { checkWanCase } from './goldens/wan.js';
+export { checkWanVaeCase } from './goldens/wan-vae.js';
+export { interpret, references } from './interpreter/interpret.js';
+export { randomValues, randomWeights } from './random-tensors.js';
+export type { RunGraph } from './run-graph.js';
+export { runOnDevice } from './run-on-device.js';
 export { type FixtureTensor, readSafetensorsFixture } from './safetensors-fixture.js';

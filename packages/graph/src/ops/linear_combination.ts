@@ -20,7 +20,7 @@ export const linearCombinationOp = defineOp({
 export function linearCombination(coefficients: Tensor, ...tensors: readonly Tensor[]): Tensor {
   return addNode(linearCombinationOp, [coefficients, ...tensors], {}, () => {
     requireShape('linear_combination', 'coefficients', coefficients, [tensors.length]);
-    const first = tensors[0]!;
+    const first = tensors[0];
     for (const tensor of tensors) {
       requireRank('linear_combination', 'x', tensor, 1);
       requireShape('linear_combination', 'x', tensor, first.shape);

@@ -39,7 +39,7 @@ export function patchify(
     attributes,
     ({ channels, patchT, patchH, patchW }) => {
       requireRank('patchify', 'latents', latents, 1);
-      requireShape('patchify', 'geometry', geometry, [geometry.shape[0]!, 5]);
+      requireShape('patchify', 'geometry', geometry, [geometry.shape[0], 5]);
       return [tokens, channels * patchT * patchH * patchW];
     },
   );

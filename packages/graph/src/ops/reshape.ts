@@ -20,7 +20,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return addNode(reshapeOp, [x], {}, () => {
     const symbolic = typeof x.shape[0] !== 'number' || typeof shape[0] !== 'number';
     const good = symbolic
-      ? sameDim(x.shape[0]!, shape[0]!) && elementsOf(x.shape, 1) === elementsOf(shape, 1)
+      ? sameDim(x.shape[0], shape[0]) && elementsOf(x.shape, 1) === elementsOf(shape, 1)
       : elementsOf(x.shape) === elementsOf(shape);
     check(
       good,

@@ -37,6 +37,6 @@ export function timestepEmbedding(
     const good = half === 0 || a.downscaleFreqShift < half;
     const what = 'attribute downscaleFreqShift';
     check(good, 'BAD_ATTRIBUTE', op, what, `below dim / 2, which is ${half}`, a.downscaleFreqShift);
-    return [timestep.shape[0]!, a.dim];
+    return [timestep.shape[0], a.dim];
   });
 }

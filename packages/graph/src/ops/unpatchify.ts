@@ -34,7 +34,7 @@ export function unpatchify(
     ({ channels, patchT, patchH, patchW }) => {
       const [t] = matrixDims('unpatchify', 'tokens', tokens);
       requireShape('unpatchify', 'tokens', tokens, [t, channels * patchT * patchH * patchW]);
-      requireShape('unpatchify', 'geometry', geometry, [geometry.shape[0]!, 5]);
+      requireShape('unpatchify', 'geometry', geometry, [geometry.shape[0], 5]);
       return [elements];
     },
   );

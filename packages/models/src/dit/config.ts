@@ -41,8 +41,8 @@ export function ditPreset(name: DitPreset, inputSize = 32): DitConfig {
 export function parseDitConfig(json: unknown): DitConfig {
   const read = readConfig('dit', json);
   const hiddenSize = read.integer('hidden_size', { most: 65_536, default: 1152 });
-  const [ratio] = read.numbers('mlp_ratio', [4]);
-  const [dropout] = read.numbers('class_dropout_prob', [0.1]);
+  const ratio = read.number('mlp_ratio', 4);
+  const dropout = read.number('class_dropout_prob', 0.1);
   const config: DitConfig = {
     inputSize: read.integer('input_size', { most: 4096, default: 32 }),
     patchSize: read.integer('patch_size', { most: 64, default: 2 }),
@@ -50,9 +50,9 @@ export function parseDitConfig(json: unknown): DitConfig {
     hiddenSize,
     depth: read.integer('depth', { most: 1024, default: 28 }),
     heads: read.integer('num_heads', { most: 1024, default: 16 }),
-    ffnDim: Math.trunc(hiddenSize * ratio!),
+    ffnDim: Math.trunc(hiddenSize * ratio),
     classes: read.integer('num_classes', { most: 16_777_216, default: 1000 }),
-    nullClass: dropout! > 0,
+    nullClass: dropout > 0,
     learnSigma: read.flag('learn_sigma', true),
   };
   read.finish();

@@ -92,7 +92,7 @@ export function parseTextEncoderConfig(json: unknown): TextEncoderConfig {
     epsilon: read.epsilon('layer_norm_epsilon', 1e-6),
     // "gated-gelu" is the tanh form, alone among the names: transformers keeps old checkpoints working so.
     activation:
-      projection === 'gated-gelu' ? 'gelu_tanh' : activations[projection.replace('gated-', '')]!,
+      projection === 'gated-gelu' ? 'gelu_tanh' : activations[projection.replace('gated-', '')],
     gated,
     buckets: read.integer('relative_attention_num_buckets', {
       least: 4,

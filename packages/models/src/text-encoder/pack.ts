@@ -16,9 +16,12 @@ export interface TextPacking {
   };
   /** First token of each text. */
   readonly offsets: readonly number[];
-  readonly ids: Int32Array;
-  /** [segments, 4] */
-  readonly segments: Int32Array;
+  readonly inputs: {
+    /** [tokens] */
+    readonly ids: Int32Array;
+    /** [segments, 4] */
+    readonly segments: Int32Array;
+  };
 }
 
 export function packTexts(config: TextEncoderConfig, texts: readonly TextTokens[]): TextPacking {
@@ -46,12 +49,14 @@ export function packTexts(config: TextEncoderConfig, texts: readonly TextTokens[
   return {
     sizes: { tokens, segments: texts.length },
     offsets,
-    ids,
-    segments: Int32Array.from(
-      texts.flatMap((text, i) => {
-        const start = offsets[i]!;
-        return [start, start + text.ids.length, start, start + (text.length ?? text.ids.length)];
-      }),
-    ),
+    inputs: {
+      ids,
+      segments: Int32Array.from(
+        texts.flatMap((text, i) => {
+          const start = offsets[i];
+          return [start, start + text.ids.length, start, start + (text.length ?? text.ids.length)];
+        }),
+      ),
+    },
   };
 }

@@ -113,12 +113,12 @@ function requireShortcuts(
   const last = config.dimMult.length - 1;
   for (let level = 0; level <= last; level++) {
     const factor = level === last ? 1 : temporal[level] ? 8 : 4;
-    const group = (down[level]! * factor) / down[level + 1]!;
+    const group = (down[level] * factor) / down[level + 1];
     require(Number.isInteger(
       group,
     ), 'dim_mult', `widths that the shortcut of encoder level ${level} can average`, config.dimMult);
     if (level === last) break;
-    const repeats = (up[level + 1]! * (temporal[last - 1 - level] ? 8 : 4)) / up[level]!;
+    const repeats = (up[level + 1] * (temporal[last - 1 - level] ? 8 : 4)) / up[level];
     require(Number.isInteger(
       repeats,
     ), 'dim_mult', `widths that the shortcut of decoder level ${level} can repeat`, config.dimMult);

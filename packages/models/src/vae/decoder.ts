@@ -45,7 +45,7 @@ export function wanVaeDecoder(
 
 function decode(w: Weights, latents: Tensor, config: WanVaeConfig, cache: FeatureCache): Tensor {
   const [first, ...widths] = levelWidths(config, 'decoder');
-  let x = causalConvolution(w.at('conv_in'), latents, first!, cache); // [1, h, w, first]
+  let x = causalConvolution(w.at('conv_in'), latents, first, cache); // [1, h, w, first]
   x = w.within('mid_block', (w) => midBlock(w, x, cache));
   const upsampled = config.temporal.toReversed();
   widths.forEach((width, level) => {

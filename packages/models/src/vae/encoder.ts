@@ -56,7 +56,7 @@ export function wanVaeEncoder(
 
 function encode(w: Weights, frames: Tensor, config: WanVaeConfig, cache: FeatureCache): Tensor {
   const [first, ...widths] = levelWidths(config, 'encoder');
-  let x = causalConvolution(w.at('conv_in'), frames, first!, cache); // [F, H, W, encoderDim]
+  let x = causalConvolution(w.at('conv_in'), frames, first, cache); // [F, H, W, encoderDim]
   x = config.residual
     ? residualLevels(w, x, widths, config, cache)
     : plainLevels(w, x, widths, config, cache);

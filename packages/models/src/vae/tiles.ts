@@ -172,8 +172,8 @@ export function blendTiles(
   results.forEach((tile, i) => {
     const [row, column] = [Math.floor(i / plan.columns), i % plan.columns];
     if (row > 0)
-      blend(results[i - plan.columns]!, tile, plan.blendHeight, 'height', frames, channels);
-    if (column > 0) blend(results[i - 1]!, tile, plan.blendWidth, 'width', frames, channels);
+      blend(results[i - plan.columns], tile, plan.blendHeight, 'height', frames, channels);
+    if (column > 0) blend(results[i - 1], tile, plan.blendWidth, 'width', frames, channels);
     const y = row * plan.strideHeight;
     const x = column * plan.strideWidth;
     const rows = Math.min(tile.height, plan.strideHeight, plan.height - y);
@@ -211,7 +211,7 @@ function blend(
         const from = at(before, frame, before[axis] - extent + i, j);
         const to = at(tile, frame, i, j);
         for (let c = 0; c < channels; c++) {
-          tile.data[to + c] = before.data[from + c]! * (1 - weight) + tile.data[to + c]! * weight;
+          tile.data[to + c] = before.data[from + c] * (1 - weight) + tile.data[to + c] * weight;
         }
       }
     }
@@ -238,7 +238,7 @@ export function openTiles(
     for (let x = 0; x < width * p; x++) {
       const cell = (Math.floor(y / p) * width + Math.floor(x / p)) * outChannels * p * p;
       for (let c = 0; c < outChannels; c++) {
-        const value = data[cell + c * p * p + (x % p) * p + (y % p)]!;
+        const value = data[cell + c * p * p + (x % p) * p + (y % p)];
         out[at++] = Math.min(1, Math.max(-1, value));
       }
     }

@@ -40,7 +40,7 @@ export function parseWanConfig(json: unknown): WanConfig {
   const hiddenSize = heads * headDim;
   const inChannels = read.integer('in_channels', { most: 4096, default: 16 });
   const config: WanConfig = {
-    patchSize: [t!, h!, w!],
+    patchSize: [t, h, w],
     heads,
     headDim,
     hiddenSize,

@@ -24,7 +24,7 @@ export interface WanOffsets {
   readonly image: number;
 }
 
-/** Clips laid one after another: everything of the transformer's inputs that depends on sizes only. */
+/** Clips laid one after another. */
 export interface WanPacking {
   /** Size of each symbol of the graph. */
   readonly sizes: {
@@ -34,23 +34,26 @@ export interface WanPacking {
     readonly tokens: number;
     readonly rows: number;
     readonly textTokens: number;
-    readonly imageTokens: number;
+    readonly imageTokens?: number;
   };
   readonly offsets: readonly WanOffsets[];
-  /** [segments, 5]: first element, first token, frames, height, width */
-  readonly geometry: Int32Array;
-  readonly outputGeometry: Int32Array;
-  /** [tokens] */
-  readonly row: Int32Array;
-  /** [tokens, headDim / 2] */
-  readonly cos: Float32Array;
-  readonly sin: Float32Array;
-  /** [segments, 4] */
-  readonly selfSegments: Int32Array;
-  readonly crossSegments: Int32Array;
-  readonly imageSegments: Int32Array;
-  /** [imageTokens] */
-  readonly imagePosition: Int32Array;
+  /** All inputs of the graph that depend on sizes only. */
+  readonly inputs: {
+    /** [segments, 5]: first element, first token, frames, height, width */
+    readonly geometry: Int32Array;
+    readonly outputGeometry: Int32Array;
+    /** [tokens] */
+    readonly row: Int32Array;
+    /** [tokens, headDim / 2] */
+    readonly cos: Float32Array;
+    readonly sin: Float32Array;
+    /** [segments, 4] */
+    readonly selfSegments: Int32Array;
+    readonly crossSegments: Int32Array;
+    readonly imageSegments?: Int32Array;
+    /** [imageTokens] */
+    readonly imagePosition?: Int32Array;
+  };
 }
 
 /** Packs clips of any sizes into one run of {@link wanTransformer}. */
@@ -58,6 +61,7 @@ export function packWan(config: WanConfig, clips: readonly WanClip[]): WanPackin
   if (clips.length === 0)
     throw new TubeletError('BAD_INPUT', 'wan', 'clips must be = at least one, got none');
   const parts = clips.map((clip) => {
+    requireText(clip);
     const grid = tokenGrid(config, clip);
     const tokens = grid.frames * grid.height * grid.width;
     const places = clip.frames * clip.height * clip.width;
@@ -86,24 +90,23 @@ export function packWan(config: WanConfig, clips: readonly WanClip[]): WanPackin
   });
 
   const table = (row: (part: (typeof parts)[number], at: WanOffsets) => readonly number[]) =>
-    Int32Array.from(parts.flatMap((part, i) => row(part, offsets[i]!)));
+    Int32Array.from(parts.flatMap((part, i) => row(part, offsets[i])));
   const join = (name: 'cos' | 'sin') => {
     const joined = new Float32Array((next.token * config.headDim) / 2);
     parts.forEach((part, i) => {
-      joined.set(part[name], (offsets[i]!.token * config.headDim) / 2);
+      joined.set(part[name], (offsets[i].token * config.headDim) / 2);
     });
     return joined;
   };
   const row = new Int32Array(next.token);
-  const imagePosition = new Int32Array(next.image);
   parts.forEach((part, i) => {
-    const at = offsets[i]!;
+    const at = offsets[i];
     row.set(
       part.row.map((local) => local + at.row),
       at.token,
     );
-    for (let token = 0; token < part.image; token++) imagePosition[at.image + token] = token;
   });
+  const hasImage = config.imageDim !== null;
   return {
     sizes: {
       segments: clips.length,
@@ -112,39 +115,53 @@ export function packWan(config: WanConfig, clips: readonly WanClip[]): WanPackin
       tokens: next.token,
       rows: next.row,
       textTokens: next.text,
-      imageTokens: next.image,
+      ...(hasImage ? { imageTokens: next.image } : {}),
     },
     offsets,
-    geometry: table(({ clip }, at) => [at.element, at.token, clip.frames, clip.height, clip.width]),
-    outputGeometry: table(({ clip }, at) => [
-      at.outputElement,
-      at.token,
-      clip.frames,
-      clip.height,
-      clip.width,
-    ]),
-    row,
-    cos: join('cos'),
-    sin: join('sin'),
-    selfSegments: table(({ tokens }, at) => [
-      at.token,
-      at.token + tokens,
-      at.token,
-      at.token + tokens,
-    ]),
-    crossSegments: table(({ clip, tokens }, at) => [
-      at.token,
-      at.token + tokens,
-      at.text,
-      at.text + clip.textTokens,
-    ]),
-    imageSegments: table(({ tokens, image }, at) => [
-      at.token,
-      at.token + tokens,
-      at.image,
-      at.image + image,
-    ]),
-    imagePosition,
+    inputs: {
+      geometry: table(({ clip }, at) => [
+        at.element,
+        at.token,
+        clip.frames,
+        clip.height,
+        clip.width,
+      ]),
+      outputGeometry: table(({ clip }, at) => [
+        at.outputElement,
+        at.token,
+        clip.frames,
+        clip.height,
+        clip.width,
+      ]),
+      row,
+      cos: join('cos'),
+      sin: join('sin'),
+      selfSegments: table(({ tokens }, at) => [
+        at.token,
+        at.token + tokens,
+        at.token,
+        at.token + tokens,
+      ]),
+      crossSegments: table(({ clip, tokens }, at) => [
+        at.token,
+        at.token + tokens,
+        at.text,
+        at.text + clip.textTokens,
+      ]),
+      ...(hasImage
+        ? {
+            imageSegments: table(({ tokens, image }, at) => [
+              at.token,
+              at.token + tokens,
+              at.image,
+              at.image + image,
+            ]),
+          }
+        : {}),
+      ...(config.imagePositions === null
+        ? {}
+        : { imagePosition: table(({ image }) => [...Array(image).keys()]) }),
+    },
   };
 }
 
@@ -160,6 +177,15 @@ export function timestepRows(timesteps: ArrayLike<number>): {
     return rows.get(timestep)!;
   });
   return { rows: Float32Array.from(rows.keys()), rowOf };
+}
+
+function requireText({ textTokens }: WanClip): void {
+  if (Number.isInteger(textTokens) && textTokens >= 1) return;
+  throw new TubeletError(
+    'BAD_INPUT',
+    'wan',
+    `text tokens must be = at least one, got ${textTokens}`,
+  );
 }
 
 function imageTokens(config: WanConfig, clip: WanClip): number {
@@ -182,7 +208,7 @@ function rowsOf(clip: WanClip, frames: number, tokens: number): Int32Array {
     throw new TubeletError('BAD_INPUT', 'wan', `rowOf must be = ${expected}, got ${rowOf.length}`);
   }
   return Int32Array.from({ length: tokens }, (_, token) => {
-    const row = rowOf[Math.floor(token / each)]!;
+    const row = rowOf[Math.floor(token / each)];
     if (Number.isInteger(row) && row >= 0 && row < rows) return row;
     throw new TubeletError(
       'BAD_INPUT',

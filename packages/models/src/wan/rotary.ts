@@ -62,7 +62,7 @@ export function rotaryTables(config: WanConfig, size: LatentSize): RotaryTables 
     ];
     let column = token * width;
     axes.forEach(({ pairs, cos, sin }, axis) => {
-      const row = position[axis]! * pairs;
+      const row = position[axis] * pairs;
       tables.cos.set(cos.subarray(row, row + pairs), column);
       tables.sin.set(sin.subarray(row, row + pairs), column);
       column += pairs;

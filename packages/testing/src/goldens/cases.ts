@@ -1,7 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkDitCase } from './dit.js';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
+import { checkTextEncoderCase } from './text-encoders.js';
 import { checkTokenizerCase } from './tokenizers.js';
+import { checkWanCase } from './wan.js';
+import { checkWanVaeCase } from './wan-vae.js';
 
 /** What a run says about one case; `reason` is empty for a pass. */
 export interface CaseVerdict {
@@ -17,8 +21,12 @@ type Check = (directory: string) => Promise<CaseResult & { readonly reason?: str
 
 /** The check of every family there is a model for: the folder of a case goes in. */
 const checks: Readonly<Record<string, Check>> = {
+  dit: checkDitCase,
   samplers: checkSamplerCase,
+  'text-encoders': checkTextEncoderCase,
   tokenizers: checkTokenizerCase,
+  wan: checkWanCase,
+  'wan-vae': checkWanVaeCase,
 };
 
 /** The cases of a folder of goldens, `family/name`, sorted. */

@@ -1,0 +1,227 @@
+import { type Graph, TubeletError } from '@tubelet/graph';
+import {
+  dit,
+  packDit,
+  packTexts,
+  packWan,
+  parseDitConfig,
+  parseTextEncoderConfig,
+  parseWanConfig,
+  parseWanVaeConfig,
+  textEncoder,
+  type WanClip,
+  type WanConfig,
+  wanTransformer,
+  wanVaeDecoder,
+  wanVaeEncoder,
+} from '@tubelet/models';
+import { loadAddon } from '@tubelet/native';
+import { interpret, onAddon, type RunGraph, randomValues, randomWeights } from '@tubelet/testing';
+import { describe, expect, test } from 'vitest';
+
+// Small models of every form with weights made here: these need no goldens.
+
+interface Case {
+  readonly graph: Graph;
+  readonly inputs: Readonly<Record<string, ArrayLike<number>>>;
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+const wan = (options: object): WanConfig =>
+  parseWanConfig({
+    num_attention_heads: 2,
+    attention_head_dim: 14,
+    in_channels: 3,
+    out_channels: 2,
+    text_dim: 9,
+    freq_dim: 10,
+    ffn_dim: 33,
+    num_layers: 2,
+    ...options,
+  });
+
+const image = { image_dim: 6, added_kv_proj_dim: 28 };
+
+/** The data of a clip is named after it, so that it is the same alone and packed. */
+function wanCase(config: WanConfig, clips: readonly (WanClip & { readonly name: string })[]): Case {
+  const { inputs, sizes } = packWan(config, clips);
+  const join = (what: string, count: (clip: WanClip) => number, scale = 1) =>
+    clips.flatMap((clip) =>
+      [...randomValues(`${what} ${clip.name}`, count(clip))].map((v) => v * scale),
+    );
+  const data = {
+    latents: join(
+      'latents',
+      ({ frames, height, width }) => frames * height * width * config.inChannels,
+    ),
+    text: join('text', ({ textTokens }) => textTokens * config.textDim),
+    timestep: join('timestep', ({ rows = 1 }) => rows, 999).map(Math.abs),
+    ...(config.imageDim
+      ? { image: join('image', ({ imageTokens = 0 }) => imageTokens * config.imageDim!) }
+      : {}),
+  };
+  return { graph: wanTransformer(config), inputs: { ...inputs, ...data }, sizes };
+}
+
+const clip = { name: 'a', frames: 2, height: 4, width: 6, textTokens: 5 };
+const other = { name: 'b', frames: 1, height: 2, width: 10, textTokens: 3 };
+
+function vaeCases(options: object): [string, Case][] {
+  const config = parseWanVaeConfig({
+    base_dim: 4,
+    z_dim: 3,
+    num_res_blocks: 1,
+    latents_mean: [0, 0, 0],
+    latents_std: [1, 1, 1],
+    ...options,
+  });
+  return (['first', 'steady'] as const).flatMap((chunk): [string, Case][] => [
+    [`encoder ${chunk}`, plain(wanVaeEncoder(config, { chunk, height: 32, width: 16 }))],
+    [`decoder ${chunk}`, plain(wanVaeDecoder(config, { chunk, height: 2, width: 3 }))],
+    [
+      `decoder of a tile ${chunk}`,
+      plain(wanVaeDecoder(config, { chunk, height: 1, width: 2, tile: true })),
+    ],
+  ]);
+}
+
+/** Random values for all inputs of a graph without symbols. */
+function plain(graph: Graph): Case {
+  const inputs = graph.inputs.map(({ name, shape }) => {
+    const count = shape.map(Number).reduce((product, size) => product * size, 1);
+    return [name, randomValues(name, count).map(Math.fround)];
+  });
+  return { graph, inputs: Object.fromEntries(inputs), sizes: {} };
+}
+
+function textCase(options: object): Case {
+  const sizes = { d_model: 20, d_kv: 6, num_heads: 3, d_ff: 31, num_layers: 2, vocab_size: 50 };
+  const config = parseTextEncoderConfig({ ...sizes, ...options });
+  const texts = [
+    { ids: [3, 1, 4, 1, 5, 9, 2, 6, 0, 0], length: 8 },
+    { ids: [49] },
+    { ids: [7, 8, 9] },
+  ];
+  const packing = packTexts(config, texts);
+  return { graph: textEncoder(config, { maxLength: 12 }), ...packing };
+}
+
+function ditCase(options: object): Case {
+  const config = parseDitConfig({
+    input_size: 6,
+    hidden_size: 20,
+    depth: 2,
+    num_heads: 2,
+    num_classes: 4,
+    ...options,
+  });
+  const { inputs, sizes } = packDit(config, 2);
+  const data = {
+    latents: randomValues('latents', sizes.elements),
+    timestep: [999, 3],
+    label: [config.nullClass ? 4 : 3, 1],
+  };
+  return { graph: dit(config), inputs: { ...inputs, ...data }, sizes };
+}
+
+const cases: [name: string, case_: Case][] = [
+  ['wan', wanCase(wan({}), [clip, other])],
+  [
+    'wan, no cross norm, patch 1,1,2',
+    wanCase(wan({ cross_attn_norm: false, patch_size: [1, 1, 2] }), [clip]),
+  ],
+  ['wan, rows per frame', wanCase(wan({}), [{ ...clip, rows: 2, rowOf: [1, 0] }, other])],
+  [
+    'wan, image',
+    wanCase(wan(image), [
+      { ...clip, imageTokens: 3 },
+      { ...other, imageTokens: 4 },
+    ]),
+  ],
+  [
+    'wan, first and last frame',
+    wanCase(wan({ ...image, pos_embed_seq_len: 4 }), [{ ...clip, imageTokens: 4 }]),
+  ],
+  ...vaeCases({}).map(([name, c]): [string, Case] => [`vae 2.1, ${name}`, c]),
+  ...vaeCases({ dim_mult: [1, 2, 4], temperal_downsample: [true, true], decoder_base_dim: 6 }).map(
+    ([name, c]): [string, Case] => [`vae of three levels, ${name}`, c],
+  ),
+  ...vaeCases({
+    is_residual: true,
+    patch_size: 2,
+    in_channels: 12,
+    out_channels: 12,
+    decoder_base_dim: 5,
+  }).map(([name, c]): [string, Case] => [`vae 2.2, ${name}`, c]),
+  ['umt5', textCase({ model_type: 'umt5' })],
+  ['t5, relu', textCase({ model_type: 't5' })],
+  ['dit', ditCase({})],
+  [
+    'dit without null class and sigma',
+    ditCase({ class_dropout_prob: 0, learn_sigma: false, patch_size: 3 }),
+  ],
+];
+
+function run(by: RunGraph, { graph, inputs, sizes }: Case) {
+  return by(graph, randomWeights([graph]), inputs, sizes);
+}
+
+let absent = '';
+try {
+  loadAddon();
+} catch (error) {
+  if (!TubeletError.isInstance(error)) throw error;
+  absent = error.message;
+}
+
+describe.skipIf(absent)('the addon agrees with double precision', () => {
+  test.each(cases)('%s', async (_name, given) => {
+    const [ours, reference] = [await run(onAddon, given), await run(interpret, given)];
+    expect([...ours.keys()]).toEqual([...reference.keys()]);
+    for (const [name, expected] of reference) {
+      const got = ours.get(name) ?? [];
+      const largest = Math.max(...expected.map(Math.abs), 1e-3);
+      const error = Math.max(...expected.map((value, i) => Math.abs(value - got[i])));
+      expect(got.length, name).toBe(expected.length);
+      expect(error / largest, name).toBeLessThan(1e-5);
+      expect(largest, `${name} is not nothing`).toBeGreaterThan(1e-3);
+    }
+  });
+});
+
+describe.each([
+  ['in double precision', interpret, false],
+  ['on the addon, to the bit', onAddon, absent !== ''],
+] as const)('%s', (_name, by, skipped) => {
+  test.skipIf(skipped).each([
+    ['wan', wan({}), {}],
+    ['wan with images', wan(image), { imageTokens: 3 }],
+  ])('a clip is the same alone and packed with others: %s', async (_model, config, more) => {
+    const clips = [clip, other, { ...clip, name: 'c', rows: 2, rowOf: [1, 0] }].map((c) => ({
+      ...c,
+      ...more,
+    }));
+    const together = (await run(by, wanCase(config, clips))).get('prediction')!;
+    const alone = await Promise.all(clips.map((c) => run(by, wanCase(config, [c]))));
+    expect([...together]).toEqual(alone.flatMap((outputs) => [...outputs.get('prediction')!]));
+  });
+});
+
+test('a text is the same whatever its padding and its company', async () => {
+  const config = parseTextEncoderConfig({
+    model_type: 'umt5',
+    d_model: 8,
+    num_layers: 1,
+    vocab_size: 20,
+  });
+  const encode = async (...texts: Parameters<typeof packTexts>[1]) => {
+    const packing = packTexts(config, texts);
+    const outputs = await run(interpret, {
+      graph: textEncoder(config, { maxLength: 9 }),
+      ...packing,
+    });
+    return [...outputs.get('hidden')!].slice(0, 3 * 8);
+  };
+  const alone = await encode({ ids: [3, 4, 5] });
+  expect(await encode({ ids: [3, 4, 5, 0, 0], length: 3 }, { ids: [9, 9] })).toEqual(alone);
+});
