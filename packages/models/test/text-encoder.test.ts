@@ -19,6 +19,7 @@ describe('buckets of relative positions', () => {
   });
 
   const goldens = goldensFolder();
+  // The goldens are not part of the repository.
   test.skipIf(!goldens).each([
     ['umt5', 37, 32, 128],
     ['umt5-wide-heads', 30, 8, 12],

@@ -54,6 +54,7 @@ describe('rotary tables', () => {
 });
 
 const goldens = goldensFolder();
+// The goldens are not part of the repository.
 describe.skipIf(!goldens)('rotary tables of the original', () => {
   test.each([
     ['t2v-2.1-dim32', 32, [1, 2, 2], [3, 6, 10]],

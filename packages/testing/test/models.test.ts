@@ -174,6 +174,7 @@ try {
   absent = error.message;
 }
 
+// Without a built addon there is nothing to compare.
 describe.skipIf(absent)('the addon agrees with double precision', () => {
   test.each(cases)('%s', async (_name, given) => {
     const [ours, reference] = [await run(onAddon, given), await run(interpret, given)];
@@ -193,6 +194,7 @@ describe.each([
   ['in double precision', interpret, false],
   ['on the addon, to the bit', onAddon, absent !== ''],
 ] as const)('%s', (_name, by, skipped) => {
+  // Without a built addon only the interpreter runs.
   test.skipIf(skipped).each([
     ['wan', wan({}), {}],
     ['wan with images', wan(image), { imageTokens: 3 }],
