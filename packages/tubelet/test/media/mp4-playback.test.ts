@@ -30,6 +30,7 @@ function meanError(got: Uint8Array, expected: Uint8Array): number {
   return got.reduce((sum, value, at) => sum + Math.abs(value - expected[at]!), 0) / got.length;
 }
 
+// Without ffmpeg nothing here can play a file; mp4.test.ts checks its boxes.
 describe.skipIf(reason !== undefined)(
   `mp4 as ffmpeg plays it${reason ? ` (${reason})` : ''}`,
   () => {

@@ -153,7 +153,7 @@ describe('fitImage', () => {
   it('keeps a flat colour through Lanczos', () => {
     const image = { data: flat(100, 80, [200, 30, 60]), width: 100, height: 80 };
     expect(fitImage(image, 64, 64).data).toEqual(flat(64, 64, [200, 30, 60]));
-    expect(fitImage(image, 333, 257).data).toEqual(flat(333, 257, [200, 30, 60]));
+    expect(fitImage(image, 133, 107).data).toEqual(flat(133, 107, [200, 30, 60]));
   });
 
   it('takes a line of pixels, and refuses a size of nothing', () => {

@@ -46,6 +46,7 @@ describe('checkOutputPath', () => {
     );
   });
 
+  // Root may write everywhere.
   it.skipIf(process.getuid?.() === 0)('refuses what may not be written (root may)', async () => {
     await mkdir(files.path('locked'), { mode: 0o500 });
     await expect(checkOutputPath(files.path('locked/a.mp4'))).rejects.toThrow(/must be = writable/);

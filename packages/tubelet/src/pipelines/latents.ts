@@ -1,0 +1,142 @@
+import { combinedLatents, heldLatents, noiseLatents } from '@tubelet/models';
+import {
+  type Buffer,
+  compile,
+  type Device,
+  type RunOptions,
+  type RuntimePlan,
+  upload,
+  weightsOf,
+} from '@tubelet/runtime';
+
+const noWeights = weightsOf({});
+
+/** Arithmetic on latents of any size on one device; plans are compiled once and grow with what is asked. */
+export interface LatentMath {
+  /** Σ coefficient · latents in float32, in this order; written to `into`. */
+  combine(
+    terms: readonly (readonly [latents: Buffer, coefficient: number])[],
+    elements: number,
+    into: Buffer,
+    options?: RunOptions,
+  ): Promise<void>;
+  /** latents · mask + held: what is held stays as it is, where the mask is 0. */
+  hold(
+    latents: Buffer,
+    held: { readonly mask: Buffer; readonly values: Buffer },
+    elements: number,
+    into: Buffer,
+    options?: RunOptions,
+  ): Promise<void>;
+  /**
+   * Standard normal noise, the same on every machine: element i is a function of seed, stream and i alone
+   * (Philox4x32-10, Salmon et al. 2011).
+   *
+   * @param stream which of the seed's independent sequences
+   */
+  noise(seed: number, stream: number, elements: number, into: Buffer): Promise<void>;
+}
+
+export function latentMath(device: Device): LatentMath {
+  const plans = new Map<string, RuntimePlan>();
+  const planFor = async (
+    name: string,
+    elements: number,
+    build: () => Parameters<typeof compile>[1],
+  ) => {
+    const known = plans.get(name);
+    if (known && known.capacity.elements! >= elements) return known;
+    const made = await compile(device, build(), noWeights, { elements });
+    // Another call may have compiled a larger one meanwhile.
+    const latest = plans.get(name);
+    if (latest && latest.capacity.elements! >= elements) {
+      made.dispose();
+      return latest;
+    }
+    plans.set(name, made);
+    latest?.dispose();
+    return made;
+  };
+
+  return {
+    async combine(terms, elements, into, options) {
+      const plan = await planFor(`combine ${terms.length}`, elements, () =>
+        combinedLatents(terms.length),
+      );
+      const coefficients = await upload(
+        device,
+        Float32Array.from(terms, ([, c]) => c),
+      );
+      const inputs = Object.fromEntries(terms.map(([latents], i) => [`x${i}`, latents]));
+      await plan.run(
+        { inputs: { coefficients, ...inputs }, outputs: { y: into } },
+        { elements },
+        options,
+      );
+      coefficients.dispose();
+    },
+    async hold(latents, { mask, values }, elements, into, options) {
+      const plan = await planFor('hold', elements, heldLatents);
+      await plan.run(
+        { inputs: { latents, mask, values }, outputs: { y: into } },
+        { elements },
+        options,
+      );
+    },
+    async noise(seed, stream, elements, into) {
+      const plan = await planFor('noise', elements, noiseLatents);
+      const key = await upload(
+        device,
+        Int32Array.of(seed | 0, Math.floor(seed / 2 ** 32) | 0, stream, 0),
+      );
+      await plan.run({ inputs: { key }, outputs: { y: into } }, { elements });
+      key.dispose();
+    },
+  };
+}
+
+/** Buffers of one size that are used again once no register refers to them. */
+export interface LatentPool {
+  /** One block of memory as `parts` buffers of the pool's size, one after another, and as one. */
+  take(parts: number): { readonly whole: Buffer; readonly parts: readonly Buffer[] };
+  /** Frees every block of which no part is among `live`. */
+  keep(live: Iterable<Buffer>): void;
+  dispose(): void;
+}
+
+export function latentPool(device: Device, elements: number): LatentPool {
+  type Block = ReturnType<LatentPool['take']>;
+  const used = new Set<Block>();
+  const free: Block[] = [];
+  return {
+    take(count) {
+      const index = free.findIndex(({ parts }) => parts.length === count);
+      const block = index < 0 ? allocate(device, elements, count) : free.splice(index, 1)[0]!;
+      used.add(block);
+      return block;
+    },
+    keep(live) {
+      const kept = new Set(live);
+      for (const block of used) {
+        if (block.parts.some((part) => kept.has(part))) continue;
+        used.delete(block);
+        free.push(block);
+      }
+    },
+    dispose() {
+      for (const { whole, parts } of [...used, ...free]) {
+        for (const part of parts) part.dispose();
+        whole.dispose();
+      }
+      used.clear();
+      free.length = 0;
+    },
+  };
+}
+
+function allocate(device: Device, elements: number, count: number) {
+  const bytes = elements * Float32Array.BYTES_PER_ELEMENT;
+  const whole = device.allocate(bytes * count);
+  if (count === 1) return { whole, parts: [whole] };
+  return { whole, parts: Array.from({ length: count }, (_, i) => whole.view(i * bytes, bytes)) };
+}

@@ -1,0 +1,41 @@
+import { type WriteVideoOptions, writeVideo } from '../media/index.js';
+
+/** A generated clip, or a still of one frame. */
+export interface Video {
+  /** One array of width·height·3 bytes per frame, RGB, row by row. */
+  readonly frames: readonly Uint8Array[];
+  readonly width: number;
+  readonly height: number;
+  /** Frames a second. */
+  readonly fps: number;
+  readonly seed: number;
+  /** What the caller should know: a prompt that was cut, … */
+  readonly warnings: readonly string[];
+  /**
+   * Writes an mp4, gif, webp, png (several frames: a sheet) or jpg (one frame), by the path's extension. The same video and
+   * options give the same bytes.
+   *
+   * @throws TubeletError BAD_INPUT, UNSUPPORTED, IO or ABORTED; the file is then as it was before
+   */
+  save(path: string, options?: WriteVideoOptions): Promise<void>;
+}
+
+export function video(of: Omit<Video, 'save'>): Video {
+  return { ...of, save: (path, options) => writeVideo(path, of, options) };
+}
+
+/**
+ * Pixels as an autoencoder gives them to bytes, rounded as diffusers' VideoProcessor does.
+ *
+ * @param values in [-1, 1]
+ */
+export function toBytes(values: Float32Array): Uint8Array {
+  const bytes = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i++) bytes[i] = Math.round((values[i]! / 2 + 0.5) * 255);
+  return bytes;
+}
+
+/** Bytes to pixels in [-1, 1], as an autoencoder takes them. */
+export function fromBytes(bytes: Uint8Array): Float32Array {
+  return Float32Array.from(bytes, (byte) => (byte / 255) * 2 - 1);
+}

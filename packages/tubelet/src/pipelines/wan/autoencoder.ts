@@ -1,0 +1,253 @@
+import {
+  blendTiles,
+  type Chunk,
+  cacheEntries,
+  needsTiles,
+  openTiles,
+  parseWanVaeConfig,
+  planTiledDecode,
+  planTiledEncode,
+  type Tile,
+  type TilePlan,
+  type TileSize,
+  vaeFactors,
+  type WanVaeConfig,
+  wanVaeCheckpoint,
+  wanVaeDecoder,
+  wanVaeEncoder,
+} from '@tubelet/models';
+import {
+  type Buffer,
+  compile,
+  type Device,
+  openWeights,
+  type RunOptions,
+  type RuntimePlan,
+  readFloat32,
+  upload,
+  type Weights,
+} from '@tubelet/runtime';
+import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { LatentSize } from './transformer.js';
+
+export interface AutoencoderOptions extends RunOptions {
+  /** Work in overlapping tiles of this size, where the picture is larger than one: less memory, other values at the seams. */
+  readonly tiling?: TileSize;
+}
+
+export interface WanAutoencoder {
+  readonly config: WanVaeConfig;
+  readonly weights: Weights;
+  /**
+   * Decodes normalised latents [channels, frames, height, width], one latent frame at a time.
+   *
+   * @returns the frames of each latent frame as they come: [F, H, W, 3] in [-1, 1]
+   */
+  decode(
+    latents: Float32Array,
+    size: LatentSize,
+    options?: AutoencoderOptions,
+  ): AsyncGenerator<Float32Array>;
+  /**
+   * Encodes one picture.
+   *
+   * @param pixels [height, width, 3] in [-1, 1]
+   * @returns the posterior's mean, normalised: [channels, 1, h, w]
+   */
+  encodeImage(
+    pixels: Float32Array,
+    height: number,
+    width: number,
+    options?: AutoencoderOptions,
+  ): Promise<Float32Array>;
+}
+
+/** The feature cache of one clip (or tile), handed from chunk to chunk. */
+type Caches = Record<string, Buffer>;
+
+export async function loadAutoencoder(
+  device: Device,
+  folder: ModelFolder,
+): Promise<WanAutoencoder> {
+  const [config, weights] = await Promise.all([
+    folder.json('vae', 'config.json').then(parseWanVaeConfig),
+    openWeights(folder.path('vae')),
+  ]);
+  requireCheckpoint(wanVaeCheckpoint(config), weights);
+  const { space, time } = vaeFactors(config);
+  const { latentChannels, latentsMean, latentsStd, patchSize, outChannels } = config;
+  const plans = new Map<string, Promise<RuntimePlan>>();
+
+  /** Plans stay: a service decodes the same few sizes again and again. */
+  const planFor = (part: 'decoder' | 'encoder', chunk: Chunk, tile: Tile, isTile: boolean) => {
+    const { height, width } = tile;
+    const key = `${part} ${chunk} ${height}x${width} ${isTile}`;
+    const known = plans.get(key);
+    if (known) return known;
+    const build = part === 'decoder' ? wanVaeDecoder : wanVaeEncoder;
+    const made = compile(device, build(config, { chunk, height, width, tile: isTile }), weights);
+    plans.set(key, made);
+    made.catch(() => plans.delete(key));
+    return made;
+  };
+
+  /** Runs one latent frame of one tile; `caches` goes in as the chunk before left it and comes out anew. */
+  const decodeChunk = async (
+    latents: Float32Array,
+    tile: Tile,
+    chunk: Chunk,
+    caches: Caches,
+    options: AutoencoderOptions,
+  ): Promise<Float32Array> => {
+    const isTile = options.tiling !== undefined;
+    const plan = await planFor('decoder', chunk, tile, isTile);
+    const frameCount = chunk === 'first' ? 1 : time;
+    const input = await upload(device, latents);
+    const frames = device.allocate(
+      frameCount * tile.height * tile.width * space * space * outChannels * 4,
+    );
+    const before = { ...caches };
+    const outputs: Caches = { frames };
+    for (const { name } of plan.graph.outputs) {
+      if (name === 'frames') continue;
+      const entry = name.replace('.next', '');
+      outputs[name] = device.allocate(before[entry]!.bytes);
+      caches[entry] = outputs[name];
+    }
+    const inputs = chunk === 'first' ? { latents: input } : { latents: input, ...before };
+    try {
+      await plan.run({ inputs, outputs }, {}, options);
+      return await readFloat32(frames);
+    } finally {
+      input.dispose();
+      frames.dispose();
+      for (const [entry, buffer] of Object.entries(before)) {
+        if (caches[entry] !== buffer) buffer.dispose();
+      }
+    }
+  };
+
+  const emptyCaches = async (tile: Tile, isTile: boolean): Promise<Caches> => {
+    const { graph } = await planFor('decoder', 'steady', tile, isTile);
+    return Object.fromEntries(
+      cacheEntries(graph).map(({ name, shape }) => [
+        name,
+        device.allocate(shape.reduce((product, size) => product * size, 4)),
+      ]),
+    );
+  };
+
+  /** One latent frame, not normalised, channels last. */
+  const denormalisedFrame = (latents: Float32Array, size: LatentSize, frame: number) => {
+    const area = size.height * size.width;
+    const out = new Float32Array(area * latentChannels);
+    for (let c = 0; c < latentChannels; c++) {
+      const [std, mean] = [Math.fround(latentsStd[c]!), Math.fround(latentsMean[c]!)];
+      const from = (c * size.frames + frame) * area;
+      for (let i = 0; i < area; i++)
+        out[i * latentChannels + c] = Math.fround(latents[from + i]! * std) + mean;
+    }
+    return out;
+  };
+
+  const normalised = (mean: Float32Array, area: number) => {
+    const out = new Float32Array(mean.length);
+    for (let c = 0; c < latentChannels; c++) {
+      for (let i = 0; i < area; i++)
+        out[c * area + i] = (mean[i * latentChannels + c]! - latentsMean[c]!) / latentsStd[c]!;
+    }
+    return out;
+  };
+
+  return {
+    config,
+    weights,
+    async *decode(latents, size, options = {}) {
+      const tiling =
+        options.tiling && needsTiles(config, options.tiling, size, 'decode')
+          ? options.tiling
+          : undefined;
+      const cut = tiling && planTiledDecode(config, tiling, size.height, size.width);
+      const tiles = cut?.tiles ?? [{ y: 0, x: 0, height: size.height, width: size.width }];
+      const clips = await Promise.all(
+        tiles.map(async (tile) => ({ tile, caches: await emptyCaches(tile, cut !== undefined) })),
+      );
+      try {
+        for (let frame = 0; frame < size.frames; frame++) {
+          const whole = denormalisedFrame(latents, size, frame);
+          const chunk = frame === 0 ? 'first' : 'steady';
+          const results: Float32Array[] = [];
+          for (const { tile, caches } of clips) {
+            const part = cut ? cropped(whole, size.width, latentChannels, tile) : whole;
+            results.push(await decodeChunk(part, tile, chunk, caches, { ...options, tiling }));
+          }
+          const frames = chunk === 'first' ? 1 : time;
+          yield cut ? joined(config, cut, results, frames, space / patchSize) : results[0]!;
+        }
+      } finally {
+        for (const { caches } of clips)
+          for (const buffer of Object.values(caches)) buffer.dispose();
+      }
+    },
+    async encodeImage(pixels, height, width, options = {}) {
+      const latentSize = { height: height / space, width: width / space };
+      const tiling =
+        options.tiling && needsTiles(config, options.tiling, latentSize, 'encode')
+          ? options.tiling
+          : undefined;
+      const cut = tiling && planTiledEncode(config, tiling, height, width);
+      const tiles = cut?.tiles ?? [{ y: 0, x: 0, height, width }];
+      const results: { height: number; width: number; data: Float32Array }[] = [];
+      for (const tile of tiles) {
+        const plan = await planFor('encoder', 'first', tile, cut !== undefined);
+        const part = cut ? cropped(pixels, width, 3, tile) : pixels;
+        const frames = await upload(device, part);
+        const outputs = Object.fromEntries(
+          plan.graph.outputs.map(({ name, tensor }) => [
+            name,
+            device.allocate(
+              tensor.shape.reduce<number>((product, dim) => product * Number(dim), 4),
+            ),
+          ]),
+        );
+        try {
+          await plan.run({ inputs: { frames }, outputs }, {}, options);
+          const [h, w] = [tile.height / space, tile.width / space];
+          results.push({ height: h, width: w, data: await readFloat32(outputs.mean!) });
+        } finally {
+          for (const buffer of [frames, ...Object.values(outputs)]) buffer.dispose();
+        }
+      }
+      const mean = cut ? blendTiles(cut, results, 1, latentChannels) : results[0]!.data;
+      return normalised(mean, latentSize.height * latentSize.width);
+    },
+  };
+}
+
+/** The part of [height, width, channels] that a tile covers. */
+function cropped(whole: Float32Array, width: number, channels: number, tile: Tile): Float32Array {
+  const out = new Float32Array(tile.height * tile.width * channels);
+  for (let y = 0; y < tile.height; y++) {
+    const from = ((tile.y + y) * width + tile.x) * channels;
+    out.set(whole.subarray(from, from + tile.width * channels), y * tile.width * channels);
+  }
+  return out;
+}
+
+/** @param perLatent patches along each side of a latent */
+function joined(
+  config: WanVaeConfig,
+  cut: TilePlan,
+  results: readonly Float32Array[],
+  frames: number,
+  perLatent: number,
+): Float32Array {
+  const channels = config.outChannels * config.patchSize ** 2;
+  const parts = cut.tiles.map(({ height, width }, i) => ({
+    height: height * perLatent,
+    width: width * perLatent,
+    data: results[i]!,
+  }));
+  const blended = blendTiles(cut, parts, frames, channels);
+  return openTiles(config, blended, frames, cut.height, cut.width);
+}

@@ -1,0 +1,166 @@
+import { TubeletError } from '../../errors.js';
+import type { ImageSource } from '../../media/index.js';
+import type { GenerationDefaults } from '../generation-defaults.js';
+import type { SchedulerName } from './scheduler.js';
+import type { LatentSize } from './transformer.js';
+
+/** A video to make. What is left out is the model's default. */
+export interface GenerateRequest {
+  /** What the video shows; may be empty. */
+  readonly prompt: string;
+  /** What guidance leads away from. @defaultValue `''` */
+  readonly negativePrompt?: string;
+  /** The first frame: cropped to the aspect, scaled to the size, held as it is. Models with `expand_timesteps` only. */
+  readonly image?: ImageSource;
+  /** Pixels; multiples of 16 and of what the autoencoder and the patches need. */
+  readonly width?: number;
+  readonly height?: number;
+  /** One more than a multiple of the autoencoder's compression of time: 4k + 1 in published models. 1 is a still. */
+  readonly numFrames?: number;
+  /** Frames a second of the result; the model does not see it. */
+  readonly fps?: number;
+  /** Number of denoising steps. */
+  readonly steps?: number;
+  /** 1 or less is no guidance, at half the cost. */
+  readonly guidanceScale?: number;
+  /** @defaultValue the checkpoint's own */
+  readonly scheduler?: SchedulerName;
+  /** 0 to 2^53 - 1; the same seed gives the same video. @defaultValue a random one below 2^32 */
+  readonly seed?: number;
+  /** Starting noise [channels, frames, height, width] instead of the seed's. */
+  readonly latents?: Float32Array;
+  /** Decode in tiles: less memory for large frames, other values at the seams. @defaultValue false */
+  readonly tiling?: boolean;
+  /** Stops the work at the next node of a plan; the call throws TubeletError ABORTED. */
+  readonly signal?: AbortSignal;
+  /** Called after each denoising step, and waited for. */
+  onStep?(progress: StepProgress): void | Promise<void>;
+  /** Called whenever a stage begins or gets on. */
+  onProgress?(progress: StageProgress): void;
+}
+
+export interface StepProgress {
+  /** From 1 to `steps`, which counts model calls. */
+  readonly step: number;
+  readonly steps: number;
+  /** What the model was told. */
+  readonly timestep: number;
+  /** Reads the latents after this step: [channels, frames, height, width]. Only during the call. */
+  latents(): Promise<Float32Array>;
+}
+
+/** `done` of `total` pieces of work of a stage: texts, steps, latent frames. */
+export interface StageProgress {
+  readonly stage: 'text' | 'image' | 'denoise' | 'decode';
+  readonly done: number;
+  readonly total: number;
+}
+
+/** A request with every default filled in and every value checked. */
+export interface CheckedRequest {
+  readonly width: number;
+  readonly height: number;
+  readonly numFrames: number;
+  readonly fps: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly seed: number;
+  readonly latent: LatentSize;
+}
+
+/** What sizes must be multiples of. */
+export interface SizeRules {
+  /** Pixels along each side of one latent. */
+  readonly space: number;
+  /** Frames of one latent frame after the first. */
+  readonly time: number;
+  /** Latents along each axis of one token. */
+  readonly patchSize: readonly [t: number, h: number, w: number];
+  readonly latentChannels: number;
+  readonly maxTokensPerAxis: number;
+}
+
+const mostSteps = 1000;
+
+/** @throws TubeletError BAD_INPUT that names the value, and the nearest that would do */
+export function checkRequest(
+  request: GenerateRequest,
+  defaults: GenerationDefaults,
+  rules: SizeRules,
+): CheckedRequest {
+  for (const [name, text] of Object.entries({
+    prompt: request.prompt,
+    negativePrompt: request.negativePrompt ?? '',
+  }))
+    require(typeof text === 'string', name, 'text', typeof text);
+  const { width = defaults.width, height = defaults.height } = request;
+  const { numFrames = defaults.numFrames, fps = defaults.fps, steps = defaults.steps } = request;
+  const { guidanceScale = defaults.guidanceScale, seed = randomSeed(), latents } = request;
+
+  const [patchT, patchH, patchW] = rules.patchSize;
+  requireMultiple('width', width, leastCommonMultiple(16, rules.space * patchW));
+  requireMultiple('height', height, leastCommonMultiple(16, rules.space * patchH));
+  requireFrames(numFrames, rules.time, patchT);
+  require(Number.isFinite(fps) && fps > 0 && fps <= 1000, 'fps', 'above 0 and at most 1000', fps);
+  require(isWhole(steps, 1, mostSteps), 'steps', `1 to ${mostSteps}`, steps);
+  require(Number.isFinite(guidanceScale) &&
+    guidanceScale >= 0, 'guidanceScale', 'a number from 0', guidanceScale);
+  require(isWhole(
+    seed,
+    0,
+    Number.MAX_SAFE_INTEGER,
+  ), 'seed', 'a whole number from 0 to 2^53 - 1', seed);
+
+  const latent = {
+    frames: (numFrames - 1) / rules.time + 1,
+    height: height / rules.space,
+    width: width / rules.space,
+  };
+  const longest = Math.max(latent.frames / patchT, latent.height / patchH, latent.width / patchW);
+  require(longest <=
+    rules.maxTokensPerAxis, 'size', `at most ${rules.maxTokensPerAxis} tokens along each axis`, longest);
+  const elements = rules.latentChannels * latent.frames * latent.height * latent.width;
+  if (latents !== undefined) {
+    const got = latents instanceof Float32Array ? `${latents.length} values` : typeof latents;
+    require(latents instanceof Float32Array &&
+      latents.length === elements, 'latents', `a Float32Array of ${elements} values`, got);
+  }
+  return { width, height, numFrames, fps, steps, guidanceScale, seed, latent };
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}
+
+function isWhole(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}
+
+function requireMultiple(name: string, value: number, of: number): void {
+  const most = 16_384;
+  const below = Math.max(of, Math.floor(value / of) * of);
+  const nearest = below === value || !Number.isFinite(value) ? [of] : [below, below + of];
+  const good = isWhole(value, of, most) && value % of === 0;
+  require(good, name, `a multiple of ${of} up to ${most}, the nearest being ${[...new Set(nearest)].join(' and ')}`, value);
+}
+
+function requireFrames(value: number, time: number, patchT: number): void {
+  const unit = time * patchT;
+  const first = time * (patchT - 1) + 1;
+  const below = Math.max(first, Math.floor((value - first) / unit) * unit + first);
+  const nearest = Number.isFinite(value)
+    ? [...new Set([below, below + unit])].join(' and ')
+    : first;
+  const good = isWhole(value, first, 100_000) && (value - first) % unit === 0;
+  require(good, 'numFrames', `${unit}k + ${first}, the nearest being ${nearest}`, value);
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  const greatest = (x: number, y: number): number => (y === 0 ? x : greatest(y, x % y));
+  return (a * b) / greatest(a, b);
+}
+
+function require(holds: boolean, what: string, expected: string, got: string | number): void {
+  if (!holds)
+    throw new TubeletError('BAD_INPUT', 'generate', `${what} must be = ${expected}, got ${got}`);
+}

@@ -1,0 +1,137 @@
+import {
+  packWan,
+  parseWanConfig,
+  type WanConfig,
+  wanCheckpoint,
+  wanTransformer,
+} from '@tubelet/models';
+import {
+  type Buffer,
+  compile,
+  type Device,
+  openWeights,
+  type RunOptions,
+  type RuntimePlan,
+  type Sizes,
+  upload,
+  type Weights,
+} from '@tubelet/runtime';
+import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+
+/** Latents of a clip: [channels, frames, height, width]. */
+export interface LatentSize {
+  readonly frames: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** One request's model calls: everything that stays the same from step to step is on the device already. */
+export interface WanCalls {
+  /**
+   * Predicts for every branch in one run, each a segment of it.
+   *
+   * @param latents the branches' latents one after another
+   * @param predictions receives the branches' predictions one after another
+   * @param timesteps of each row of `rowOf`
+   */
+  run(
+    latents: Buffer,
+    predictions: Buffer,
+    timesteps: readonly number[],
+    options?: RunOptions,
+  ): Promise<void>;
+  dispose(): void;
+}
+
+export interface WanTransformer {
+  readonly config: WanConfig;
+  readonly weights: Weights;
+  /**
+   * Prepares the calls of a request.
+   *
+   * @param texts embeddings of each branch
+   * @param rowOf which timestep each latent frame has; all the first where absent
+   */
+  prepare(
+    size: LatentSize,
+    texts: readonly Float32Array[],
+    rowOf?: readonly number[],
+  ): Promise<WanCalls>;
+}
+
+export async function loadTransformer(
+  device: Device,
+  folder: ModelFolder,
+): Promise<WanTransformer> {
+  const [config, weights] = await Promise.all([
+    folder.json('transformer', 'config.json').then(parseWanConfig),
+    openWeights(folder.path('transformer')),
+  ]);
+  requireCheckpoint(wanCheckpoint(config), weights);
+  const graph = wanTransformer(config);
+  let plan: RuntimePlan | undefined;
+
+  /** The plan of the largest run so far: weights are packed once, smaller runs take it as it is. */
+  const planFor = async (sizes: Sizes): Promise<RuntimePlan> => {
+    const names = graph.symbols;
+    const fits = (known: RuntimePlan) =>
+      names.every((name) => known.capacity[name]! >= sizes[name]!);
+    while (!plan || !fits(plan)) {
+      const before = plan;
+      const capacity = Object.fromEntries(
+        names.map((name) => [name, Math.max(sizes[name]!, before?.capacity[name] ?? 1)]),
+      );
+      const made = await compile(device, graph, weights, capacity);
+      if (plan !== before) {
+        made.dispose();
+        continue;
+      }
+      plan = made;
+      before?.dispose();
+    }
+    return plan;
+  };
+
+  return {
+    config,
+    weights,
+    async prepare(size, texts, rowOf) {
+      const { textDim } = config;
+      const rows = rowOf ? Math.max(...rowOf) + 1 : 1;
+      const clips = texts.map((text) => ({
+        ...size,
+        textTokens: text.length / textDim,
+        rows,
+        rowOf: rowOf ?? [0],
+      }));
+      const packed = packWan(config, clips);
+      const { sizes } = packed;
+      const text = new Float32Array(packed.sizes.textTokens * textDim);
+      texts.forEach((embeddings, i) => {
+        text.set(embeddings, packed.offsets[i]!.text * textDim);
+      });
+      const timestep = device.allocate(packed.sizes.rows * 4);
+      const inputs: Record<string, Buffer> = { timestep };
+      for (const [name, data] of Object.entries({ ...packed.inputs, text }))
+        inputs[name] = await upload(device, data);
+      await planFor(sizes);
+
+      return {
+        async run(latents, predictions, timesteps, options) {
+          const current = await planFor(sizes);
+          const all = texts.flatMap(() => timesteps);
+          const written = timestep.write(Float32Array.from(all));
+          const ran = current.run(
+            { inputs: { ...inputs, latents }, outputs: { prediction: predictions } },
+            sizes,
+            options,
+          );
+          await Promise.all([written, ran]);
+        },
+        dispose() {
+          for (const buffer of Object.values(inputs)) buffer.dispose();
+        },
+      };
+    },
+  };
+}
