@@ -171,8 +171,8 @@ const refusals: [message: string, parse: () => unknown][] = [
     () => parseTextEncoderConfig({ model_type: 'clip_text_model' }),
   ],
   [
-    '[text-encoder] relative_attention_num_buckets must be = a multiple of 4, got 30',
-    () => parseTextEncoderConfig({ relative_attention_num_buckets: 30 }),
+    '[text-encoder] relative_attention_num_buckets must be = a whole number from 4 to 65536, got 3',
+    () => parseTextEncoderConfig({ relative_attention_num_buckets: 3 }),
   ],
   [
     '[text-encoder] relative_attention_max_distance must be = above 8, the exact buckets, got 8',

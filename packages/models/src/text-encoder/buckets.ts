@@ -8,8 +8,8 @@ import type { TextEncoderConfig } from './config.js';
  * @returns i32 [2·length - 1]
  */
 export function relativeBuckets(config: TextEncoderConfig, length: number): Int32Array {
-  const side = config.buckets / 2;
-  const exact = side / 2;
+  const side = Math.floor(config.buckets / 2);
+  const exact = Math.floor(side / 2);
   const f = Math.fround;
   const range = f(Math.log(config.maxDistance / exact));
   return Int32Array.from({ length: 2 * length - 1 }, (_, i) => {

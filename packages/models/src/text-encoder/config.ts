@@ -111,13 +111,7 @@ export function parseTextEncoderConfig(json: unknown): TextEncoderConfig {
     'at most 65536',
     config.heads * config.headDim,
   );
-  read.require(
-    config.buckets % 4 === 0,
-    'relative_attention_num_buckets',
-    'a multiple of 4',
-    config.buckets,
-  );
-  const exact = config.buckets / 4;
+  const exact = Math.floor(config.buckets / 4);
   read.require(
     config.maxDistance > exact,
     'relative_attention_max_distance',

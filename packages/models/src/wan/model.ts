@@ -32,7 +32,7 @@ export function wanTransformer(config: WanConfig): Graph {
     const w = weightsOf(g);
     const { hiddenSize: D, epsilon } = config;
     const [patchT, patchH, patchW] = config.patchSize;
-    const patch = patchT * patchH * patchW;
+    const patch = { patchT, patchH, patchW };
     const segments = g.symbol('segments');
     const tokens = g.symbol('tokens');
     const geometry = g.input('geometry', [segments, 5], 'i32');
@@ -41,9 +41,7 @@ export function wanTransformer(config: WanConfig): Graph {
 
     const patches = patchify(latents, geometry, {
       channels: config.inChannels,
-      patchT,
-      patchH,
-      patchW,
+      ...patch,
       order: 'channel_first',
       tokens,
     }); // [T, inChannels·patch]
@@ -68,15 +66,14 @@ export function wanTransformer(config: WanConfig): Graph {
     const table = w.get('scale_shift_table', [2 * D], { storedShape: [1, 2, D] });
     const modulation = add(time.embedding, table); // [R, 2D]
     const h = adaln(x, modulation, c.row, { epsilon, shiftColumn: 0, scaleColumn: D });
-    const y = linearLayer(w.at('proj_out'), h, config.outChannels * patch); // [T, patch·outChannels]
+    const width = config.outChannels * patchT * patchH * patchW;
+    const y = linearLayer(w.at('proj_out'), h, width); // [T, patch·outChannels]
     const elements = g.symbol('outputElements');
     g.output(
       'prediction',
       unpatchify(y, outputGeometry, {
         channels: config.outChannels,
-        patchT,
-        patchH,
-        patchW,
+        ...patch,
         order: 'channel_last',
         elements,
       }),

@@ -43,14 +43,3 @@ export function channelsLast({ shape, values }: FixtureTensor): FixtureTensor {
   const moved = values.map((_, i) => values[(i % channels) * places + Math.floor(i / channels)]);
   return { shape: [...rest, channels], values: moved };
 }
-
-/** Arrays one after another. */
-export function joined(parts: readonly ArrayLike<number>[]): Float64Array {
-  const out = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}

@@ -14,10 +14,11 @@ import {
   wanVaeDecoder,
   wanVaeEncoder,
 } from '@tubelet/models';
+import { joined } from '../joined.js';
 import type { RunGraph } from '../run-graph.js';
 import type { FixtureTensor } from '../safetensors-fixture.js';
 import { type Closeness, type Comparison, compare, worstOf } from './closeness.js';
-import { channelsLast, joined, type ModelCase, readModelCase, sampleOf } from './model-case.js';
+import { channelsLast, type ModelCase, readModelCase, sampleOf } from './model-case.js';
 import { onAddon } from './on-addon.js';
 
 type Chunks = readonly ReadonlyMap<string, ArrayLike<number>>[];

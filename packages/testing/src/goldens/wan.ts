@@ -5,10 +5,11 @@ import {
   type WanClip,
   wanTransformer,
 } from '@tubelet/models';
+import { joined } from '../joined.js';
 import type { RunGraph } from '../run-graph.js';
 import type { FixtureTensor } from '../safetensors-fixture.js';
 import { type Closeness, compare, worstOf } from './closeness.js';
-import { joined, type ModelCase, readModelCase, sampleOf, tensorOf } from './model-case.js';
+import { type ModelCase, readModelCase, sampleOf, tensorOf } from './model-case.js';
 import { onAddon } from './on-addon.js';
 
 /** Runs a case of goldens/wan: the whole batch as clips of one run. */

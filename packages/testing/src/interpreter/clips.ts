@@ -2,7 +2,7 @@ import { eachIndex, fill, functions, product, type Reference, type Value } from 
 
 /** Reads [F, H, W, C]; outside of it everything is 0. */
 function reader({ shape, data }: Value): (f: number, h: number, w: number, c: number) => number {
-  const [F, H, W, C] = shape as [number, number, number, number];
+  const [F, H, W, C] = shape;
   return (f, h, w, c) =>
     f < 0 || h < 0 || w < 0 || f >= F || h >= H || w >= W ? 0 : data[((f * H + h) * W + w) * C + c];
 }
@@ -13,8 +13,8 @@ function factors(attributes: Parameters<Reference>[0]['attributes']): [number, n
 
 export const convolution: Reference = ({ inputs, attributes, shape }) => {
   const [x, weight, bias, cache, residual] = inputs;
-  const [co, ci, kt, kh, kw] = weight.shape as [number, number, number, number, number];
-  const [, height, width] = x.shape as [number, number, number];
+  const [co, ci, kt, kh, kw] = weight.shape;
+  const [, height, width] = x.shape;
   const of = (name: string) => Number(attributes[name]);
   const [strideT, strideH, strideW] = [of('strideT'), of('strideH'), of('strideW')];
   const [padFront, padTop, padLeft, up] = [
@@ -63,7 +63,7 @@ export const upsample: Reference = ({ inputs: [x], attributes, shape }) => {
 function channel(attributes: Parameters<Reference>[0]['attributes']) {
   const [sc, st, sh, sw] = ['channelStride', 'strideT', 'strideH', 'strideW'].map((name) =>
     Number(attributes[name]),
-  ) as [number, number, number, number];
+  );
   return (c: number, i: number, j: number, k: number) => c * sc + i * st + j * sh + k * sw;
 }
 
@@ -72,7 +72,7 @@ export const depth_to_space: Reference = ({ inputs: [x], attributes, shape }) =>
   const [ft, fh, fw] = factors(attributes);
   const of = channel(attributes);
   return fill(shape, (...index) => {
-    const [f, h, w, c] = index as [number, number, number, number];
+    const [f, h, w, c] = index;
     const depth = Math.floor(of(c, f % ft, h % fh, w % fw) / Number(attributes.repeats));
     return at(Math.floor(f / ft), Math.floor(h / fh), Math.floor(w / fw), depth);
   });
@@ -83,10 +83,10 @@ export const space_to_depth: Reference = ({ inputs: [x], attributes, shape }) =>
   const [ft, fh, fw] = factors(attributes);
   const of = channel(attributes);
   const group = Number(attributes.group);
-  const [F, H, W, out] = shape as [number, number, number, number];
+  const [F, H, W, out] = shape;
   const y = new Float64Array(F * H * W * out);
   eachIndex([F, H, W, x.shape[3], ft, fh, fw], (index) => {
-    const [f, h, w, c, i, j, k] = index as [number, number, number, number, number, number, number];
+    const [f, h, w, c, i, j, k] = index;
     const value = at(f * ft + i - Number(attributes.padFront), h * fh + j, w * fw + k, c);
     y[((f * H + h) * W + w) * out + Math.floor(of(c, i, j, k) / group)] += value / group;
   });

@@ -1,4 +1,5 @@
 import { TubeletError } from '@tubelet/graph';
+import { joined } from '../joined.js';
 import { fill, functions, product, type Reference, type Value } from './value.js';
 
 export const activation: Reference = ({ inputs: [x], attributes }) =>
@@ -15,15 +16,7 @@ export const multiply = pairwise((a, b) => a * b);
 export const clamp: Reference = ({ inputs: [x], attributes: { min, max } }) =>
   x.data.map((value) => Math.min(Math.max(value, Number(min)), Number(max)));
 
-export const concat: Reference = ({ inputs, shape }) => {
-  const out = new Float64Array(product(shape));
-  let at = 0;
-  for (const value of inputs) {
-    out.set(value.data, at);
-    at += value.data.length;
-  }
-  return out;
-};
+export const concat: Reference = ({ inputs }) => joined(inputs.map(({ data }) => data));
 
 export const linear_combination: Reference = ({ inputs: [coefficients, ...tensors], shape }) =>
   fill(shape, (i) =>

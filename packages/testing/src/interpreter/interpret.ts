@@ -1,4 +1,5 @@
 import { type Tensor, TubeletError, type WeightRequest } from '@tubelet/graph';
+import { joined } from '../joined.js';
 import type { RunGraph } from '../run-graph.js';
 import type { FixtureTensor } from '../safetensors-fixture.js';
 import * as clips from './clips.js';
@@ -57,11 +58,5 @@ function bind(request: WeightRequest, stored: ReadonlyMap<string, FixtureTensor>
     const row = values.length / shape[0];
     return rows ? values.subarray(rows[0] * row, rows[1] * row) : values;
   });
-  const joined = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
+  return joined(parts);
 }

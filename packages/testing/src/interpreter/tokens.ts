@@ -120,12 +120,7 @@ export const attention: Reference = (call) => {
   const [queries, keys, values] = [matrix(q), matrix(k), matrix(v)];
   const out = new Float64Array(product(call.shape));
   for (let s = 0; s < segments.shape[0]; s++) {
-    const [qStart, qEnd, kStart, kEnd] = matrix(segments).row(s) as unknown as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [qStart, qEnd, kStart, kEnd] = matrix(segments).row(s);
     for (let t = qStart; t < qEnd; t++) {
       for (let head = 0; head < heads; head++) {
         const last = call.attributes.causal ? Math.min(kEnd, kStart + t - qStart + 1) : kEnd;
@@ -178,16 +173,10 @@ export const timestep_embedding: Reference = (call) => {
 function* patches(geometry: Value, attributes: Call['attributes']): Generator<[number, number]> {
   const [C, pt, ph, pw] = ['channels', 'patchT', 'patchH', 'patchW'].map((name) =>
     Number(attributes[name]),
-  ) as [number, number, number, number];
+  );
   const width = C * pt * ph * pw;
   for (let s = 0; s < geometry.shape[0]; s++) {
-    const [element, token, F, H, W] = matrix(geometry).row(s) as unknown as [
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [element, token, F, H, W] = matrix(geometry).row(s);
     for (let c = 0; c < C; c++) {
       for (let f = 0; f < F; f++) {
         for (let h = 0; h < H; h++) {
