@@ -55,6 +55,14 @@ export function oneOf<const Value extends string>(
   };
 }
 
+export function text(preset: string): Field<string> {
+  return {
+    default: preset,
+    expected: 'a text',
+    accepts: (value): value is string => typeof value === 'string',
+  };
+}
+
 export function numbers(min: number, max: number): Field<readonly number[]> {
   return {
     default: [],

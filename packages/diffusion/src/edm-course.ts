@@ -95,10 +95,15 @@ function vpSigma(betaD: number, betaMin: number, time: number): number {
 /** The levels of Improved DDPM's M timesteps, those between min and max, evenly picked. */
 function iddpmSigmas(config: CourseConfig, min: number, max: number, count: number): number[] {
   const { M, C_1, C_2 } = config;
-  const alphaBar = (j: number) => Math.sin((0.5 * Math.PI * j) / M / (C_2 + 1)) ** 2;
+  // The original computes the ratios in float32, as the index of a timestep is a whole tensor there.
+  const round = Math.fround;
+  const alphaBar = (j: number) => {
+    const angle = round(round(round(round(0.5 * Math.PI) * j) / M) / round(C_2 + 1));
+    return round(round(Math.sin(angle)) ** 2);
+  };
   const levels = [0];
   for (let j = M; j > 0; j--) {
-    const ratio = Math.max(alphaBar(j - 1) / alphaBar(j), C_1);
+    const ratio = Math.max(round(alphaBar(j - 1) / alphaBar(j)), round(C_1));
     levels.unshift(Math.sqrt((levels[0] ** 2 + 1) / ratio - 1));
   }
   const kept = levels.filter((level) => level >= min && level <= max);

@@ -4,6 +4,8 @@ export { TubeletError } from './error.js';
 export type { Arithmetic, Registers, Term } from './execute.js';
 export { combine, execute } from './execute.js';
 export { muForTokens } from './flow-sigmas.js';
+export type { GaussianTables, GaussianTablesOptions } from './gaussian-tables.js';
+export { gaussianTables } from './gaussian-tables.js';
 export type { AdaptiveProjectedOptions } from './guidance/adaptive-projected.js';
 export { adaptiveProjected } from './guidance/adaptive-projected.js';
 export type { CfgZeroStarOptions } from './guidance/cfg-zero-star.js';
@@ -16,6 +18,7 @@ export { unguided } from './guidance/guidance.js';
 export type { GuidanceInterval } from './guidance/interval.js';
 export type { PerturbedOptions } from './guidance/perturbed.js';
 export { perturbed } from './guidance/perturbed.js';
+export { respacedTimesteps } from './respacing.js';
 export type {
   Assignment,
   Churn,
@@ -38,6 +41,7 @@ export { eulerAncestralDiscrete } from './schedulers/euler-ancestral-discrete.js
 export { eulerDiscrete } from './schedulers/euler-discrete.js';
 export { flowMatchEulerDiscrete } from './schedulers/flow-match-euler-discrete.js';
 export { flowMatchHeunDiscrete } from './schedulers/flow-match-heun-discrete.js';
+export { gaussianDiffusion } from './schedulers/gaussian-diffusion.js';
 export { heunDiscrete } from './schedulers/heun-discrete.js';
 export { lcm } from './schedulers/lcm.js';
 export { unipcMultistep } from './schedulers/unipc-multistep.js';

@@ -25,7 +25,6 @@ import { mixtureOf, predictedData, predictedNoise } from '../prediction.js';
 import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
 import {
   distributeSigmas,
-  exponentialSigmas,
   interpolate,
   requireOneDistribution,
   shiftSigma,
@@ -203,7 +202,7 @@ function computedCourse(config: Config, options: ScheduleOptions, table: NoiseTa
     config.beta_schedule !== 'squaredcos_cap_v2';
   const distributed =
     config.use_lu_lambdas && !config.use_karras_sigmas
-      ? exponentialSigmas(max, min, count)
+      ? luSigmas(table, count)
       : distributeSigmas(config, max, min, count);
   if (distributed) {
     return {
@@ -230,6 +229,12 @@ function computedCourse(config: Config, options: ScheduleOptions, table: NoiseTa
     offset: config.steps_offset,
   });
   return { timesteps, sigmas: timesteps.map((t) => interpolate(t, table.sigmas)) };
+}
+
+/** Evenly spaced in the logarithm of the table's sigmas (Lu et al. 2022, section 6). */
+function luSigmas({ logSigmas }: NoiseTable, count: number): number[] {
+  const [high, low] = [logSigmas[logSigmas.length - 1], logSigmas[0]];
+  return linspace(0, 1, count).map((share) => Math.exp(high + share * (low - high)));
 }
 
 function flowShift(config: Config, mu: number | undefined): number {

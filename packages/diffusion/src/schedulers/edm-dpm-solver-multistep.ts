@@ -1,5 +1,5 @@
 import { assign } from '../combination.js';
-import { boolean, type ConfigOf, integer, oneOf, readConfig } from '../config.js';
+import { boolean, type ConfigOf, integer, oneOf, readConfig, requireConfig } from '../config.js';
 import { limitData, thresholdFields } from '../data-limits.js';
 import { dpmOrder, dpmStep } from '../dpm-solver.js';
 import { edmPreconditioning } from '../edm-preconditioning.js';
@@ -30,6 +30,14 @@ type Config = ConfigOf<typeof fields>;
  */
 export function edmDpmSolverMultistep(json: Readonly<Record<string, unknown>> = {}): Scheduler {
   const config = readConfig(name, fields, json);
+  const { algorithm_type, final_sigmas_type } = config;
+  requireConfig(
+    name,
+    algorithm_type !== 'deis' || final_sigmas_type !== 'zero',
+    'final_sigmas_type',
+    'sigma_min with algorithm_type deis',
+    final_sigmas_type,
+  );
   return { name, schedule: (options) => schedule(config, options) };
 }
 

@@ -54,7 +54,7 @@ function schedule(config: Config, options: ScheduleOptions) {
   const steps = range(begin, count).map((i): Step => {
     const after = tokens
       ? [tokenStep(tokens[i], sigmas, config.num_train_timesteps)]
-      : eulerStep(config, sigmas[i], sigmas[i + 1], i);
+      : eulerStep(config, sigmas[i], sigmas[i + 1], i - begin);
     return {
       timestep: timesteps[i],
       ...(tokens && { tokenTimesteps: tokens[i] }),
@@ -104,14 +104,14 @@ function unshiftedSigmas(config: Config, options: ScheduleOptions): readonly num
   return given;
 }
 
-function eulerStep(config: Config, sigma: number, next: number, index: number): Assignment[] {
+function eulerStep(config: Config, sigma: number, next: number, draw: number): Assignment[] {
   if (!config.stochastic_sampling) {
     return [assign('sample', { sample: 1, prediction: next - sigma })];
   }
   // The data as predicted, noised anew.
   const data = { sample: 1 - next, prediction: -sigma * (1 - next) };
   if (next === 0) return [assign('sample', data)];
-  return [{ kind: 'draw', set: 'noise', index }, assign('sample', { ...data, noise: next })];
+  return [{ kind: 'draw', set: 'noise', index: draw }, assign('sample', { ...data, noise: next })];
 }
 
 /**
