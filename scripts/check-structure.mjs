@@ -28,8 +28,9 @@ const nativeArrows = {
   ops: ['ops'],
   core: ['core', 'ops'],
   cpu: ['cpu', 'core', 'ops'],
-  binding: ['binding', 'cpu', 'core', 'ops'],
-  tests: ['tests', 'cpu', 'core', 'ops'],
+  cuda: ['cuda', 'core', 'ops'],
+  binding: ['binding', 'cpu', 'cuda', 'core', 'ops'],
+  tests: ['tests', 'cpu', 'cuda', 'core', 'ops'],
 };
 
 const forbiddenNames = /^(utils?|common|misc|helpers?)$/i;
@@ -110,7 +111,7 @@ function* checkPackages(tree) {
 }
 
 const cudaHeader =
-  /^(cuda|cublas|cudnn|curand|nvrtc|cute\/|cutlass|cub\/|mma\.h|cooperative_groups)/;
+  /^(cuda(?!\/)|cublas|cudnn|curand|nvrtc|cute\/|cutlass|cub\/|mma\.h|cooperative_groups)/;
 
 function* checkIncludes(tree) {
   for (const [path, text] of tree) {

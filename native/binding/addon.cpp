@@ -8,6 +8,7 @@
 #include "binding/graph.h"
 #include "binding/plan.h"
 #include "cpu/backend.h"
+#include "cuda/backend.h"
 #include "ops/op.h"
 
 namespace tubelet::binding {
@@ -85,6 +86,7 @@ Napi::Value devices(const Napi::CallbackInfo &info) {
 
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   register_cpu();
+  register_cuda();
   auto instance = new Instance();
   env.SetInstanceData(instance);
   instance->buffer_class = Napi::Persistent(JsBuffer::define(env));

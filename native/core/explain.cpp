@@ -1,3 +1,4 @@
+#include "core/json.h"
 #include "core/plan.h"
 
 #include <cinttypes>
@@ -5,21 +6,6 @@
 
 namespace tubelet {
 namespace {
-
-std::string quoted(std::string_view text) {
-  std::string json = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\')
-      json += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04x", c);
-      json += escape;
-    } else
-      json += c;
-  }
-  return json + '"';
-}
 
 std::string number(double value) {
   char text[32];

@@ -23,9 +23,9 @@ export interface Addon {
 
 export interface DeviceOptions {
   readonly kind: 'cpu' | 'cuda';
-  /** 1 to 1024; as many as the process may use. */
+  /** 1 to 1024; as many as the process may use. CPU only. */
   readonly threads?: number;
-  /** Highest instruction set to use; the best there is. */
+  /** Highest instruction set to use; the best there is. CPU only. */
   readonly isa?: Isa;
 }
 
@@ -40,7 +40,8 @@ export interface DeviceOptions {
 export interface Device {
   readonly kind: 'cpu' | 'cuda';
   readonly threads: number;
-  readonly isa: Isa;
+  /** A CPU's instruction set, or the architecture of a GPU, e.g. `sm_90`. */
+  readonly isa: Isa | `sm_${number}`;
   /** Buffers, the arena and packed weights; mapped files are not counted. */
   readonly bytesInUse: number;
   /** @param bytes zeroed; may be 0 */
@@ -175,6 +176,20 @@ export interface DeviceDescription {
   }[];
   /** Instructions of the processor that levels may use, by name; CPU only. */
   readonly extensions?: Readonly<Record<string, boolean>>;
+  /** The file of the CUDA library that was loaded; this and the following, CUDA only. */
+  readonly library?: string;
+  /** What it was compiled for, e.g. `90-real, 80-virtual`. */
+  readonly architectures?: string;
+  /** The GPU's name; this and the following where it is available. */
+  readonly name?: string;
+  /** E.g. `9.0`. */
+  readonly computeCapability?: string;
+  readonly multiprocessors?: number;
+  readonly memoryBytes?: number;
+  readonly freeBytes?: number;
+  /** The CUDA version of the driver, and that of the library, e.g. `13.0`. */
+  readonly driver?: string;
+  readonly runtime?: string;
 }
 
 /** Which kernel runs each node and what it costs, at the plan's capacity. */

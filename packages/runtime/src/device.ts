@@ -7,12 +7,12 @@ export interface DeviceOptions {
   /** @defaultValue `'cpu'` */
   readonly kind?: 'cpu' | 'cuda';
   /**
-   * 1 to 1024.
+   * 1 to 1024; CPU only.
    * @defaultValue the environment's TUBELET_THREADS, else as many as the process may use at once
    */
   readonly threads?: number;
   /**
-   * Highest instruction set to use.
+   * Highest instruction set to use; CPU only.
    * @defaultValue the environment's TUBELET_ISA, else the widest this machine runs
    */
   readonly isa?: Isa;
@@ -36,8 +36,11 @@ export function openDevice(options: DeviceOptions = {}): Device {
     );
   }
   const { Device } = loadAddon();
+  const kind = options.kind ?? 'cpu';
+  // The environment's settings are the CPU's; options that another kind does not have are refused by it.
+  if (kind !== 'cpu') return new Device({ ...options, kind });
   return new Device({
-    kind: options.kind ?? 'cpu',
+    kind,
     threads: options.threads ?? threadsOf(process.env.TUBELET_THREADS) ?? availableThreads(),
     isa: options.isa ?? ((process.env.TUBELET_ISA || undefined) as Isa | undefined),
   });

@@ -1,0 +1,86 @@
+// What the host side of every CUDA kernel file needs: the stream, typed access to a call, alignment.
+#pragma once
+
+#include "core/kernel.h"
+#include "launch.h"
+
+#include <cuda_runtime_api.h>
+#include <type_traits>
+
+namespace tubelet::cuda {
+
+/// What a plan of this device hands to kernels as their pool.
+struct Stream : Pool {
+  cudaStream_t handle;
+  const char *failed_kernel;
+  cudaError_t error; ///< of the first launch that failed
+
+  /// To be called after each launch.
+  void launched(const char *kernel) {
+    const cudaError_t result = cudaGetLastError();
+    if (result == cudaSuccess || error != cudaSuccess)
+      return;
+    error = result;
+    failed_kernel = kernel;
+  }
+};
+
+namespace {
+
+inline Stream &stream_of(Pool &pool) { return static_cast<Stream &>(pool); }
+
+inline const float *floats(const Tensor &t) { return static_cast<const float *>(t.data); }
+inline float *floats_out(const Tensor &t) { return static_cast<float *>(t.data); }
+inline const int32_t *integers(const Tensor &t) { return static_cast<const int32_t *>(t.data); }
+
+inline int64_t last_of(const Tensor &t) { return t.shape[t.rank - 1]; }
+/// Product of all dims but the last.
+inline int64_t rows_of(const Tensor &t) {
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < t.rank; i++)
+    rows *= t.shape[i];
+  return rows;
+}
+inline int64_t elements_of(const Tensor &t) { return rows_of(t) * last_of(t); }
+
+/// Whether every row may be read and written in vectors of four, from `column` on.
+inline bool is_vectored(const Tensor &t, int64_t column = 0) {
+  const auto start = reinterpret_cast<uintptr_t>(t.data);
+  return start % (4 * sizeof(float)) == 0 && t.row_stride % 4 == 0 && column % 4 == 0;
+}
+
+/// launch(is_warp, chunks, blocks, threads), the first two as compile-time constants.
+template <class Launch> void launch_rows(int64_t width, int64_t rows, Launch &&launch) {
+  const RowLaunch shape = row_launch(width);
+  const unsigned blocks = shape.blocks(rows), threads = shape.block_threads();
+  const auto with = [&](auto is_warp, auto chunks) { launch(is_warp, chunks, blocks, threads); };
+  const std::true_type warp;
+  const std::false_type block;
+  if (shape.rows_per_block == 1)
+    switch (shape.chunks) {
+    case 2:
+      return with(block, std::integral_constant<int, 2>());
+    case 4:
+      return with(block, std::integral_constant<int, 4>());
+    default:
+      return with(block, std::integral_constant<int, 0>());
+    }
+  switch (shape.chunks) {
+  case 1:
+    return with(warp, std::integral_constant<int, 1>());
+  case 2:
+    return with(warp, std::integral_constant<int, 2>());
+  default:
+    return with(warp, std::integral_constant<int, 4>());
+  }
+}
+
+inline const char *accepts_any(const NodeSpec &) { return nullptr; }
+
+/// Of kernels that give each row to a warp or a block.
+inline const char *accepts_rows(const NodeSpec &node) {
+  return rows_of(*node.output) > INT32_MAX ? "a grid has at most 2147483647 blocks" : nullptr;
+}
+
+} // namespace
+} // namespace tubelet::cuda

@@ -1,0 +1,63 @@
+// Launch shapes, as host code: they depend on sizes alone, never on the GPU, so that a row is summed
+// in the same order everywhere.
+#pragma once
+
+#include <cstdint>
+
+namespace tubelet::cuda {
+
+constexpr int warp_size = 32;
+constexpr int most_threads = 1024;
+constexpr int vector_elements = 4;
+constexpr int rows_by_warps = 4; ///< rows of a block where each has a warp
+
+/// A row of `width` elements is shared by `threads` threads, each holding `chunks` vectors of 4 in
+/// registers; a row too wide for that (chunks 0) is read again for every pass.
+struct RowLaunch {
+  int threads;
+  int rows_per_block;
+  int chunks;
+
+  unsigned blocks(int64_t rows) const {
+    return unsigned((rows + rows_per_block - 1) / rows_per_block);
+  }
+  unsigned block_threads() const { return unsigned(threads * rows_per_block); }
+};
+
+/// The most threads of a block, for __launch_bounds__.
+constexpr int row_block_threads(bool is_warp) {
+  return is_warp ? warp_size * rows_by_warps : most_threads;
+}
+
+constexpr RowLaunch row_launch(int64_t width) {
+  const int64_t vectors = (width + vector_elements - 1) / vector_elements;
+  const auto warps_for = [&](int chunks) {
+    const int64_t threads = (vectors + chunks - 1) / chunks;
+    return int((threads + warp_size - 1) / warp_size * warp_size);
+  };
+  if (vectors <= warp_size)
+    return {warp_size, rows_by_warps, 1};
+  if (vectors <= 2 * warp_size)
+    return {warp_size, rows_by_warps, 2};
+  if (vectors <= 4 * warp_size)
+    return {warp_size, rows_by_warps, 4};
+  if (vectors <= most_threads)
+    return {warps_for(2), 1, 2};
+  if (vectors <= 4 * most_threads)
+    return {warps_for(4), 1, 4};
+  return {most_threads, 1, 0};
+}
+
+/// One thread per element or vector. The grid is at most `most_blocks`; kernels stride over the rest.
+struct FlatLaunch {
+  unsigned blocks;
+  unsigned threads;
+};
+
+constexpr FlatLaunch flat_launch(int64_t items) {
+  constexpr int64_t threads = 256, most_blocks = int64_t(1) << 16;
+  const int64_t blocks = (items + threads - 1) / threads;
+  return {unsigned(blocks < most_blocks ? blocks : most_blocks), unsigned(threads)};
+}
+
+} // namespace tubelet::cuda
