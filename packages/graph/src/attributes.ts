@@ -73,7 +73,7 @@ export function resolveAttributes<A extends Attributes>(
   options: AttributeOptions<A>,
 ): AttributeValues<A> {
   const given: Readonly<Record<string, AttributeValue | undefined>> = options;
-  const unknown = Object.keys(given).find((name) => !(name in attributes));
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(attributes, name));
   if (unknown !== undefined) {
     check(false, 'BAD_ATTRIBUTE', op, 'attribute', Object.keys(attributes).join(', '), unknown);
   }

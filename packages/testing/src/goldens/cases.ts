@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkDitCase } from './dit.js';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
@@ -31,11 +31,13 @@ const checks: Readonly<Record<string, Check>> = {
 
 /** The cases of a folder of goldens, `family/name`, sorted. */
 export async function listCases(folder: string): Promise<string[]> {
-  const folders = async (path: string) =>
-    (await readdir(path, { withFileTypes: true }))
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name)
-      .sort();
+  const folders = async (path: string) => {
+    const names = await readdir(path);
+    const isFolder = await Promise.all(
+      names.map(async (name) => (await stat(join(path, name))).isDirectory()),
+    );
+    return names.filter((_, i) => isFolder[i]).sort();
+  };
   const families = await folders(folder);
   const cases = await Promise.all(
     families.map(async (family) =>
