@@ -1,6 +1,7 @@
 import { mustBe } from './error.js';
 import { type Arithmetic, combine, execute, type Registers } from './execute.js';
 import { type Branch, type Guidance, unguided } from './guidance/guidance.js';
+import { registersKept } from './liveness.js';
 import type { Schedule, Step } from './schedule.js';
 
 /** One call of the model. */
@@ -26,7 +27,7 @@ export interface Prediction<Latents> {
   readonly variance?: Latents;
 }
 
-/** What is known after a step: enough to show progress, and to resume by `from: index + 1` with these registers. */
+/** What is known after a step: `registers` hold what later steps read, and `from: index + 1` with them resumes the run. */
 export interface Progress<Latents> {
   readonly index: number;
   readonly step: Step;
@@ -60,6 +61,7 @@ export interface Denoising<Latents> {
 export async function denoise<Latents>(run: Denoising<Latents>): Promise<Latents> {
   const { schedule, arithmetic, guidance = unguided, from = 0 } = run;
   const registers: Registers<Latents> = new Map(run.registers);
+  const kept = registersKept(schedule, guidance);
   for (let index = from; index < schedule.steps.length; index++) {
     run.signal?.throwIfAborted();
     const step = schedule.steps[index];
@@ -72,6 +74,7 @@ export async function denoise<Latents>(run: Denoising<Latents>): Promise<Latents
     await predictInto(registers, run, call);
     await execute(guided.assignments, registers, arithmetic);
     await execute(step.after, registers, arithmetic);
+    for (const name of registers.keys()) if (!kept[index].has(name)) registers.delete(name);
     await run.onStep?.({ index, step, registers: new Map(registers) });
   }
   return combine({ sample: 1 }, registers, arithmetic);

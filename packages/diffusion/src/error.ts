@@ -1,17 +1,25 @@
 /** What went wrong, for programs; the message says it for people. */
 export type ErrorCode = 'BAD_CONFIG' | 'BAD_INPUT' | 'UNSUPPORTED';
 
-/** The error of every tubelet package: `[op] what must be = expected, got actual`. */
+const brand = Symbol.for('tubelet.error');
+
+/** The one error form: `[op] what must be = expected, got actual`. */
 export class TubeletError extends Error {
-  override readonly name = 'TubeletError';
-  readonly code: string;
+  readonly code: ErrorCode;
   /** The scheduler, guidance or function that refused. */
   readonly op: string;
 
-  constructor(code: string, op: string, problem: string, options?: ErrorOptions) {
-    super(`[${op}] ${problem}`, options);
+  constructor(code: ErrorCode, op: string, message: string, options?: { cause?: unknown }) {
+    super(`[${op}] ${message}`, options);
+    this.name = 'TubeletError';
     this.code = code;
     this.op = op;
+    Object.defineProperty(this, brand, { value: true });
+  }
+
+  /** True for a TubeletError of any package and any copy of it. */
+  static isInstance(error: unknown): error is TubeletError {
+    return typeof error === 'object' && error !== null && brand in error;
   }
 }
 
@@ -23,10 +31,8 @@ export function mustBe(
   actual: unknown,
   code: ErrorCode = 'BAD_INPUT',
 ): TubeletError {
-  const shown = typeof actual === 'string' ? actual : (JSON.stringify(actual) ?? String(actual));
-  return new TubeletError(
-    code,
-    op,
-    `${what} must be = ${expected}, got ${Object.is(actual, Number.NaN) || Math.abs(Number(actual)) === Infinity ? String(actual) : shown}`,
-  );
+  // JSON has no word for NaN and infinities.
+  const isPlain = typeof actual === 'string' || typeof actual === 'number';
+  const shown = isPlain ? actual : JSON.stringify(actual);
+  return new TubeletError(code, op, `${what} must be = ${expected}, got ${shown}`);
 }

@@ -18,6 +18,7 @@ export { unguided } from './guidance/guidance.js';
 export type { GuidanceInterval } from './guidance/interval.js';
 export type { PerturbedOptions } from './guidance/perturbed.js';
 export { perturbed } from './guidance/perturbed.js';
+export { registersKept } from './liveness.js';
 export { respacedTimesteps } from './respacing.js';
 export type {
   Assignment,

@@ -38,6 +38,26 @@ describe('denoise', () => {
     }
   });
 
+  it('keeps only what later steps read', async () => {
+    const keptBy = async (schedule: Schedule) => {
+      const kept: string[][] = [];
+      const onStep = ({ registers }: { registers: ReadonlyMap<string, Float64Array> }) =>
+        void kept.push([...registers.keys()].sort());
+      await denoise({ schedule, arithmetic, predict, registers, onStep });
+      return kept;
+    };
+    expect(await keptBy(scheduleOf('UniPCMultistepScheduler'))).toEqual([
+      ['corrected', 'output0', 'sample'],
+      ['corrected', 'output0', 'output1', 'sample'],
+      ['corrected', 'output1', 'output2', 'sample'],
+      ['corrected', 'output0', 'output2', 'sample'],
+      ['sample'],
+    ]);
+    expect(await keptBy(scheduleOf('FlowMatchHeunDiscreteScheduler'))).toEqual(
+      [1, 2, 3, 4].flatMap(() => [['base', 'sample', 'slope'], ['sample']]).concat([['sample']]),
+    );
+  });
+
   it('leaves what it was given as it was', async () => {
     const schedule = scheduleOf('UniPCMultistepScheduler');
     await denoise({ schedule, arithmetic, predict, registers });
