@@ -119,15 +119,27 @@ Napi::Object object(const Argument &argument, Napi::Value value) {
   return value.As<Napi::Object>();
 }
 
-DType dtype(const Argument &argument, Napi::Value value) {
+namespace {
+
+template <class Named> Named named(const Argument &argument, Napi::Value value, int count) {
   std::string expected;
   std::string given = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
-  for (int i = 0; i < dtype_count; i++) {
-    if (given == name_of(DType(i)))
-      return DType(i);
-    expected += (i ? ", " : "") + std::string(name_of(DType(i)));
+  for (int i = 0; i < count; i++) {
+    if (given == name_of(Named(i)))
+      return Named(i);
+    expected += (i ? ", " : "") + std::string(name_of(Named(i)));
   }
   refuse(argument, "one of " + expected, value);
+}
+
+} // namespace
+
+DType dtype(const Argument &argument, Napi::Value value) {
+  return named<DType>(argument, value, dtype_count);
+}
+
+Precision precision(const Argument &argument, Napi::Value value) {
+  return named<Precision>(argument, value, precision_count);
 }
 
 void each(const Argument &argument, Napi::Value value, int64_t count, int64_t most,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "binding/addon.h"
+#include "core/precision.h"
 #include "ops/tensor.h"
 
 #include <atomic>
@@ -31,6 +32,7 @@ constexpr int64_t most_bytes = (int64_t(1) << 53) - 1;
 std::string text(const Argument &argument, Napi::Value value);
 Napi::Object object(const Argument &argument, Napi::Value value);
 DType dtype(const Argument &argument, Napi::Value value);
+Precision precision(const Argument &argument, Napi::Value value);
 
 /// Visits every element of an array of exactly `count` (any up to `most` when count < 0).
 void each(const Argument &argument, Napi::Value value, int64_t count, int64_t most,

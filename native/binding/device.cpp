@@ -18,7 +18,7 @@ public:
     device = this->owner->device();
   }
 
-  void work() override { plan = Plan::compile(device, graph, weights, capacity); }
+  void work() override { plan = Plan::compile(device, graph, weights, capacity, precision); }
 
   Napi::Value result(Napi::Env env) override {
     owner->device();
@@ -30,6 +30,7 @@ public:
   std::shared_ptr<const Graph> graph;
   std::vector<std::vector<WeightPart>> weights;
   std::vector<int64_t> capacity;
+  Precision precision = Precision::f32;
 
 private:
   std::shared_ptr<Device> device;
@@ -148,6 +149,8 @@ Napi::Value JsDevice::compile(const Napi::CallbackInfo &info) {
          });
     job->capacity = whole_numbers({"device", "capacity"}, info[2],
                                   int64_t(job->graph->symbols.size()), 1, INT32_MAX);
+    if (!info[3].IsUndefined())
+      job->precision = precision({"device", "precision"}, info[3]);
     return opened()->queue->push(std::move(job));
   });
 }

@@ -33,6 +33,11 @@ Memory Backend::place(Memory made, const char *purpose) {
   return placed;
 }
 
+const char *name_of(Precision precision) {
+  static constexpr const char *names[precision_count] = {"f32", "bf16", "int8"};
+  return names[int(precision)];
+}
+
 void register_backend(const BackendKind &kind) {
   std::lock_guard lock(registry_mutex);
   for (const BackendKind &known : registry)

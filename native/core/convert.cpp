@@ -30,8 +30,8 @@ void convert_to_f32(const WeightRows &rows, float *to) {
   for (int64_t i = 0; i < count; i++) {
     uint16_t bits;
     std::memcpy(&bits, from + 2 * i, 2);
-    to[i] = rows.dtype == DType::f16 ? half_to_float(bits)
-                                     : std::bit_cast<float>(uint32_t(bits) << 16);
+    to[i] =
+        rows.dtype == DType::f16 ? half_to_float(bits) : std::bit_cast<float>(uint32_t(bits) << 16);
   }
 }
 

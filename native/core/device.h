@@ -42,8 +42,7 @@ public:
   uint8_t *arena() const { return arena_memory.data(); }
 
   /// The packed weight of this key, made by `make` if no plan holds it.
-  std::shared_ptr<PackedWeight> packed(const std::string &key,
-                                       const std::function<Memory()> &make);
+  std::shared_ptr<PackedWeight> packed(const std::string &key, const std::function<Memory()> &make);
 
 private:
   std::string kind_name;

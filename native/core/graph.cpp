@@ -70,8 +70,7 @@ Shape read_shape(Reader &reader, size_t symbols) {
   Shape shape;
   shape.rank = reader.get<uint8_t>();
   if (shape.rank < 1 || shape.rank > max_rank)
-    fail("rank must be = 1 to " + std::to_string(max_rank) + ", got " +
-         std::to_string(shape.rank));
+    fail("rank must be = 1 to " + std::to_string(max_rank) + ", got " + std::to_string(shape.rank));
   int64_t elements = 1;
   for (int axis = 0; axis < shape.rank; axis++) {
     int64_t dim = reader.get<int64_t>();
@@ -198,8 +197,8 @@ void read_node(Reader &reader, Graph &graph) {
   node.attributes = node.op->read_attributes(attributes);
   GraphTensor &output = graph.tensors[node.output];
   if (output.kind != TensorKind::intermediate || output.producer >= 0)
-    fail_node(node, "output must be = a tensor that nothing else gives, got \"" + output.name +
-                        '"');
+    fail_node(node,
+              "output must be = a tensor that nothing else gives, got \"" + output.name + '"');
   check_node(graph, node);
   output.producer = int(graph.nodes.size());
   graph.nodes.push_back(std::move(node));

@@ -2,6 +2,7 @@
 // level, so it holds no inline function with external linkage and no standard library type.
 #pragma once
 
+#include "core/precision.h"
 #include "ops/tensor.h"
 
 #include <cstddef>
@@ -26,6 +27,7 @@ struct NodeSpec {
   const bool *is_weight;
   int input_count;
   int threads;
+  Precision precision; ///< the least a kernel may use
 };
 
 /// How a kernel wants a weight: f32 is converted once if it is stored otherwise; stored is the bytes

@@ -38,8 +38,9 @@ Plan::~Plan() {
 std::shared_ptr<Plan> Plan::compile(std::shared_ptr<Device> device,
                                     std::shared_ptr<const Graph> graph,
                                     std::span<const std::vector<WeightPart>> weights,
-                                    std::span<const int64_t> capacity) {
+                                    std::span<const int64_t> capacity, Precision precision) {
   std::shared_ptr<Plan> plan(new Plan(std::move(device), std::move(graph)));
+  plan->precision = precision;
   plan->check_capacity(capacity);
   plan->capacity.assign(capacity.begin(), capacity.end());
   plan->locate();
@@ -213,7 +214,8 @@ void Plan::choose_kernels() {
                   node.attributes.get(),
                   is_weight,
                   int(node.inputs.size()),
-                  device->threads()};
+                  device->threads(),
+                  precision};
     for (const Kernel *kernel : device->engine().kernels(node.op->id)) {
       if (const char *reason = kernel->accepts(spec)) {
         step.refused.push_back({kernel->name, reason});
@@ -364,7 +366,8 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
                   node.attributes.get(),
                   nullptr,
                   int(node.inputs.size()),
-                  device->threads()};
+                  device->threads(),
+                  precision};
     if (form == WeightForm::packed) {
       Memory memory = Memory::allocate(need.packed_bytes[input], "packed weights");
       each_part(

@@ -27,11 +27,12 @@ struct WeightPart {
 class Plan {
 public:
   /// weights: one list of parts per weight of the graph, in its order. capacity: the most of each
-  /// symbol. Throws Error.
+  /// symbol. precision: the least that kernels may use. Throws Error.
   static std::shared_ptr<Plan> compile(std::shared_ptr<Device> device,
                                        std::shared_ptr<const Graph> graph,
                                        std::span<const std::vector<WeightPart>> weights,
-                                       std::span<const int64_t> capacity);
+                                       std::span<const int64_t> capacity,
+                                       Precision precision = Precision::f32);
   ~Plan();
 
   size_t arena_bytes() const { return arena_size; }
@@ -98,6 +99,7 @@ private:
   std::shared_ptr<Device> device;
   std::shared_ptr<const Graph> graph;
   std::vector<int64_t> capacity;
+  Precision precision = Precision::f32;
   std::vector<Location> locations; ///< per tensor
   std::vector<Step> steps;         ///< per node
   std::vector<ArenaBlock> blocks;

@@ -44,8 +44,8 @@ std::vector<IsaLevel> usable_levels(const std::string &highest) {
       is_reached = true;
       if (!level.refused.empty())
         throw Error(ErrorCode::unsupported, "device",
-                    "isa must be = one this machine runs, got \"" + highest + "\": " +
-                        level.refused);
+                    "isa must be = one this machine runs, got \"" + highest +
+                        "\": " + level.refused);
     }
     if (is_reached && level.refused.empty())
       usable.push_back(level);
@@ -66,8 +66,9 @@ std::unique_ptr<Backend> open_cpu(const DeviceOptions &options) {
 }
 
 std::string describe_cpu() {
-  std::string json = "{\"kind\":\"cpu\",\"available\":true,\"threads\":" +
-                     std::to_string(available_threads()) + ",\"levels\":[";
+  std::string json =
+      "{\"kind\":\"cpu\",\"available\":true,\"threads\":" + std::to_string(available_threads()) +
+      ",\"levels\":[";
   bool is_first = true;
   for (const IsaLevel &level : isa_levels()) {
     json += (is_first ? "" : ",") + std::string("{\"isa\":\"") + level.name +

@@ -3,7 +3,7 @@
 // copied or unrolled into columns: a convolution is the same loop with more taps.
 #pragma once
 
-#include "cpu/kernel_support.h"
+#include "cpu/format.h"
 
 namespace tubelet::TUBELET_ISA {
 namespace {
@@ -30,78 +30,88 @@ struct Panels {
   int64_t padded() const { return ceil_div(columns, lanes) * lanes; }
 };
 
+/// Where element (k, column) of a panel of this width lies, k counted from the panel's start.
+template <class F> inline int64_t packed_index(int64_t k, int64_t column, int64_t width) {
+  return (k / F::step * width + column) * F::step + k % F::step;
+}
+
 /// One tap of a tile: a row pointer per tile row, and the packed rows of B they meet.
-struct Tap {
-  const float *rows[tile_rows];
-  int64_t first; ///< row of the panel, in B's depth
+template <class F> struct Tap {
+  const typename F::Element *rows[tile_rows];
+  int64_t first; ///< row of the panel, in B's depth; a whole number of steps
 };
 
-template <int R, int V>
-inline void tile(const Tap *taps, int64_t tap_count, int64_t depth, const float *panel, float *c,
-                 bool accumulate) {
-  Vec sums[R][V];
+template <class F, int R, int V>
+inline void tile(const Tap<F> *taps, int64_t tap_count, int64_t depth,
+                 const typename F::Element *panel, float *c, bool accumulate) {
+  typename F::Sum sums[R][V];
   for (int r = 0; r < R; r++)
     for (int v = 0; v < V; v++)
-      sums[r][v] = accumulate ? load(c + r * panel_width + v * lanes) : Vec{};
+      sums[r][v] =
+          accumulate ? (typename F::Sum)load(c + r * panel_width + v * lanes) : typename F::Sum{};
   for (int64_t t = 0; t < tap_count; t++) {
-    const float *b = panel + taps[t].first * (V * lanes);
-    const float *a[R];
+    const typename F::Element *b = panel + taps[t].first * (V * lanes);
+    const typename F::Element *a[R];
     for (int r = 0; r < R; r++)
       a[r] = taps[t].rows[r];
-    for (int64_t k = 0; k < depth; k++, b += V * lanes) {
-      Vec column[V];
+    for (int64_t k = 0; k < depth; k += F::step, b += V * lanes * F::step) {
+      decltype(F::columns(b)) columns[V];
 #pragma GCC unroll 4
       for (int v = 0; v < V; v++)
-        column[v] = load(b + v * lanes);
+        columns[v] = F::columns(b + v * lanes * F::step);
 #pragma GCC unroll 8
       for (int r = 0; r < R; r++) {
-        Vec value = broadcast(a[r][k]);
+        const auto row = F::rows(a[r] + k);
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-          sums[r][v] = fma(value, column[v], sums[r][v]);
+          sums[r][v] = F::multiply_add(row, columns[v], sums[r][v]);
       }
     }
   }
   for (int r = 0; r < R; r++)
     for (int v = 0; v < V; v++)
-      store(c + r * panel_width + v * lanes, sums[r][v]);
+      store(c + r * panel_width + v * lanes, (Vec)sums[r][v]);
 }
 
-template <int R>
-inline void tile_of_rows(const Tap *taps, int64_t tap_count, int64_t depth, const float *panel,
-                         int64_t vectors, float *c, bool accumulate) {
+template <class F, int R>
+inline void tile_of_rows(const Tap<F> *taps, int64_t tap_count, int64_t depth,
+                         const typename F::Element *panel, int64_t vectors, float *c,
+                         bool accumulate) {
   if (vectors == 1)
-    tile<R, 1>(taps, tap_count, depth, panel, c, accumulate);
+    tile<F, R, 1>(taps, tap_count, depth, panel, c, accumulate);
   else if (vectors == 2)
-    tile<R, 2>(taps, tap_count, depth, panel, c, accumulate);
+    tile<F, R, 2>(taps, tap_count, depth, panel, c, accumulate);
   else
-    tile<R, tile_vectors>(taps, tap_count, depth, panel, c, accumulate);
+    tile<F, R, tile_vectors>(taps, tap_count, depth, panel, c, accumulate);
 }
 
-/// c (rows panel_width apart) = or += sum over taps of A · B, k ascending within each tap. The order
-/// of an element's sum does not depend on `rows` or `vectors`.
-inline void multiply_tile(int rows, const Tap *taps, int64_t tap_count, int64_t depth,
-                          const float *panel, int64_t vectors, float *c, bool accumulate) {
+/// c (rows panel_width apart) = or += sum over taps of A · B, k ascending within each tap. Integer
+/// formats keep their sums' bits in c. The order of an element's sum does not depend on `rows` or
+/// `vectors`.
+template <class F>
+inline void multiply_tile(int rows, const Tap<F> *taps, int64_t tap_count, int64_t depth,
+                          const typename F::Element *panel, int64_t vectors, float *c,
+                          bool accumulate) {
   switch (rows) {
   case 1:
-    return tile_of_rows<1>(taps, tap_count, depth, panel, vectors, c, accumulate);
+    return tile_of_rows<F, 1>(taps, tap_count, depth, panel, vectors, c, accumulate);
   case 2:
-    return tile_of_rows<2>(taps, tap_count, depth, panel, vectors, c, accumulate);
+    return tile_of_rows<F, 2>(taps, tap_count, depth, panel, vectors, c, accumulate);
   case 3:
-    return tile_of_rows<3>(taps, tap_count, depth, panel, vectors, c, accumulate);
+    return tile_of_rows<F, 3>(taps, tap_count, depth, panel, vectors, c, accumulate);
   case 4:
-    return tile_of_rows<4>(taps, tap_count, depth, panel, vectors, c, accumulate);
+    return tile_of_rows<F, 4>(taps, tap_count, depth, panel, vectors, c, accumulate);
 #if defined(__AVX2__)
   case 5:
-    return tile_of_rows<5>(taps, tap_count, depth, panel, vectors, c, accumulate);
+    return tile_of_rows<F, 5>(taps, tap_count, depth, panel, vectors, c, accumulate);
   case 6:
-    return tile_of_rows<6>(taps, tap_count, depth, panel, vectors, c, accumulate);
+    return tile_of_rows<F, 6>(taps, tap_count, depth, panel, vectors, c, accumulate);
 #endif
 #if defined(__AVX512F__)
   case 7:
-    return tile_of_rows<7>(taps, tap_count, depth, panel, vectors, c, accumulate);
+    return tile_of_rows<F, 7>(taps, tap_count, depth, panel, vectors, c, accumulate);
   case 8:
-    return tile_of_rows<8>(taps, tap_count, depth, panel, vectors, c, accumulate);
+    return tile_of_rows<F, 8>(taps, tap_count, depth, panel, vectors, c, accumulate);
 #endif
   }
 }

@@ -1,7 +1,8 @@
 // Attention with an online softmax (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022): a
 // block of query rows meets the keys tile by tile, so no score matrix larger than a tile exists. Key
 // tiles start at the segment's first key; K and V are packed once per head, in waves of segments that
-// fit the reserved scratch.
+// fit the reserved scratch. In a narrower format q, k, v and the softmax's weights are converted;
+// scores, softmax and the running output stay float32.
 #include "ops/attention.h"
 #include "cpu/tile.h"
 
@@ -36,84 +37,119 @@ struct Problem {
   int64_t segments() const { return input(Attention::segments).shape[0]; }
 };
 
-/// Floats that one head of one segment takes packed: Kᵀ as panels of keys, V as panels of channels.
-inline int64_t packed_keys(int64_t keys, int64_t depth) { return Panels{keys}.padded() * depth; }
-inline int64_t packed_values(int64_t keys, int64_t depth) { return Panels{depth}.padded() * keys; }
-
-/// Per thread: scores of a block, its running output, maximum and sum per row.
-struct Workspace {
-  float *scores, *sums, *output, *largest, *total;
-
-  static int64_t size(int64_t value_depth) {
-    return block_rows * (tile_keys + panel_width + Panels{value_depth}.count() * panel_width + 2);
-  }
-  Workspace(float *start, int64_t value_depth)
-      : scores(start), sums(scores + block_rows * tile_keys),
-        output(sums + block_rows * panel_width),
-        largest(output + block_rows * Panels{value_depth}.count() * panel_width),
-        total(largest + block_rows) {}
-};
-
-/// What the packed K and V of a wave may take: every key of the run once, padded per segment. A
-/// segment that alone needs more would have keys the tensor does not have.
-inline int64_t wave_floats(int64_t keys, int64_t segments, int64_t heads, int64_t depth,
-                           int64_t value_depth) {
-  const int64_t padded = keys + smaller(segments, keys) * (lanes - 1);
-  return heads * (padded * depth + keys * Panels{value_depth}.padded());
+/// Elements that one head of one segment takes packed: Kᵀ as panels of keys, V as panels of channels.
+template <class F> inline int64_t packed_keys(int64_t keys, int64_t depth) {
+  return Panels{keys}.padded() * stepped<F>(depth);
+}
+template <class F> inline int64_t packed_values(int64_t keys, int64_t depth) {
+  return Panels{depth}.padded() * stepped<F>(keys);
+}
+template <class F>
+inline int64_t packed_head(const Segment &s, int64_t depth, int64_t value_depth) {
+  return packed_keys<F>(s.keys(), depth) + packed_values<F>(s.keys(), value_depth);
 }
 
-void plan(const NodeSpec &node, KernelNeeds &needs) {
+/// Per thread: scores of a block, its running output, maximum and sum per row; then, in format F, the
+/// block's queries and the softmax's weights of a tile.
+template <class F> struct Workspace {
+  using Element = typename F::Element;
+  float *scores, *sums, *output, *largest, *total;
+  Element *queries, *weights;
+
+  static int64_t floats(int64_t value_depth) {
+    return block_rows * (tile_keys + panel_width + Panels{value_depth}.count() * panel_width + 2);
+  }
+  static size_t bytes(int64_t depth, int64_t value_depth) {
+    const size_t size = (size_t)floats(value_depth) * sizeof(float);
+    return F::step == 1
+               ? size
+               : size + sizeof(Element) * (size_t)(block_rows * (stepped<F>(depth) + tile_keys));
+  }
+  Workspace(char *start, int64_t depth, int64_t value_depth)
+      : scores((float *)start), sums(scores + block_rows * tile_keys),
+        output(sums + block_rows * panel_width),
+        largest(output + block_rows * Panels{value_depth}.count() * panel_width),
+        total(largest + block_rows), queries((Element *)(scores + floats(value_depth))),
+        weights(queries + block_rows * stepped<F>(depth)) {}
+};
+
+/// What the packed K and V of a wave may take, in elements: every key of the run once, padded per
+/// segment. A segment that alone needs more would have keys the tensor does not have.
+template <class F>
+inline int64_t wave_elements(int64_t keys, int64_t segments, int64_t heads, int64_t depth,
+                             int64_t value_depth) {
+  const int64_t parts = smaller(segments, keys);
+  return heads * ((keys + parts * (lanes - 1)) * stepped<F>(depth) +
+                  (keys + parts * (F::step - 1)) * Panels{value_depth}.padded());
+}
+
+template <class F> size_t wave_bytes(int64_t elements) {
+  return ((size_t)elements * sizeof(typename F::Element) + 63) / 64 * 64;
+}
+
+template <class F> const char *accepts(const NodeSpec &node) {
+  return node.precision < F::precision ? "the plan asks for more precision" : nullptr;
+}
+
+template <class F> void plan(const NodeSpec &node, KernelNeeds &needs) {
   const auto &attributes = *static_cast<const Attention::Attributes *>(node.attributes);
   const Tensor &k = node.inputs[Attention::k], &v = node.inputs[Attention::v];
   const int64_t depth = k.shape[1] / attributes.heads, value_depth = v.shape[1] / attributes.heads;
-  const int64_t wave = wave_floats(k.shape[0], node.inputs[Attention::segments].shape[0],
-                                   attributes.heads, depth, value_depth);
+  const int64_t wave = wave_elements<F>(k.shape[0], node.inputs[Attention::segments].shape[0],
+                                        attributes.heads, depth, value_depth);
   needs.scratch_bytes =
-      sizeof(float) * (size_t)(wave + node.threads * Workspace::size(value_depth));
+      wave_bytes<F>(wave) + (size_t)node.threads * Workspace<F>::bytes(depth, value_depth);
 }
 
-void pack_head(const Problem &p, const Segment &s, int64_t head, float *keys, float *values) {
+template <class F>
+void pack_head(const Problem &p, const Segment &s, int64_t head, typename F::Element *keys,
+               typename F::Element *values) {
+  const int64_t whole = stepped<F>(p.depth), whole_keys = stepped<F>(s.keys());
   const Tensor &k = p.input(Attention::k), &v = p.input(Attention::v);
   const Panels key_panels{s.keys()}, value_panels{p.value_depth};
   for (int64_t panel = 0; panel < key_panels.count(); panel++) {
     const int64_t first = panel * panel_width, width = key_panels.width(panel);
     const int64_t valid = smaller(width, s.keys() - first);
-    float *to = keys + key_panels.offset(panel, p.depth);
+    auto *to = keys + key_panels.offset(panel, whole);
     for (int64_t n = 0; n < width; n++) {
       const float *row = floats(k) + (s.k_start + first + n) * k.row_stride + head * p.depth;
-      for (int64_t d = 0; d < p.depth; d++)
-        to[d * width + n] = n < valid ? row[d] : 0.0f;
+      for (int64_t d = 0; d < whole; d++)
+        to[packed_index<F>(d, n, width)] = F::of(n < valid && d < p.depth ? row[d] : 0.0f);
     }
   }
   for (int64_t panel = 0; panel < value_panels.count(); panel++) {
     const int64_t first = panel * panel_width, width = value_panels.width(panel);
     const int64_t valid = smaller(width, p.value_depth - first);
-    float *to = values + value_panels.offset(panel, s.keys());
-    for (int64_t n = 0; n < s.keys(); n++, to += width) {
+    auto *to = values + value_panels.offset(panel, whole_keys);
+    for (int64_t n = 0; n < whole_keys; n++) {
       const float *row = floats(v) + (s.k_start + n) * v.row_stride + head * p.value_depth + first;
       for (int64_t c = 0; c < width; c++)
-        to[c] = c < valid ? row[c] : 0.0f;
+        to[packed_index<F>(n, c, width)] = F::of(n < s.keys() && c < valid ? row[c] : 0.0f);
     }
   }
 }
 
-/// Scores of rows [first, end) of the segment against keys [key, key + count): scale, bias, mask.
+/// Scores of rows [first, end) of the segment against keys [key, key + count): scale, bias, mask. Row
+/// r of the block's queries begins at queries + (r - first) · stride.
+template <class F>
 void score_tile(const Problem &p, const Segment &s, int64_t head, int64_t first, int64_t end,
-                int64_t key, int64_t count, const float *keys, const Workspace &space) {
-  const Tensor &q = p.input(Attention::q), &bias = p.input(Attention::bias);
+                int64_t key, int64_t count, const typename F::Element *queries, int64_t stride,
+                const typename F::Element *keys, const Workspace<F> &space) {
+  const Tensor &bias = p.input(Attention::bias);
   const Panels panels{s.keys()};
+  const int64_t whole = stepped<F>(p.depth);
   const float scale = (float)p.attributes.scale;
   for (int64_t at = 0; at < count; at += panel_width) {
     const int64_t panel = (key + at) / panel_width, width = panels.width(panel);
     for (int64_t row = first; row < end; row += tile_rows) {
       const int rows = (int)smaller(tile_rows, end - row);
-      Tap tap;
+      Tap<F> tap;
       tap.first = 0;
       for (int r = 0; r < rows; r++)
-        tap.rows[r] = floats(q) + (s.q_start + row + r) * q.row_stride + head * p.depth;
+        tap.rows[r] = queries + (row + r - first) * stride;
       float *c = space.sums;
-      multiply_tile(rows, &tap, 1, p.depth, keys + panels.offset(panel, p.depth), width / lanes,
-                    c, false);
+      multiply_tile<F>(rows, &tap, 1, whole, keys + panels.offset(panel, whole), width / lanes, c,
+                       false);
       for (int r = 0; r < rows; r++)
         for (int64_t n = 0; n < width; n += lanes)
           store(space.scores + (row - first + r) * tile_keys + at + n,
@@ -137,7 +173,8 @@ void score_tile(const Problem &p, const Segment &s, int64_t head, int64_t first,
 }
 
 /// Softmax of one more tile: scores become weights, output and sum are rescaled to the new maximum.
-void soften_tile(const Problem &p, int64_t rows, int64_t count, const Workspace &space) {
+template <class F>
+void soften_tile(const Problem &p, int64_t rows, int64_t count, const Workspace<F> &space) {
   const int64_t stored = ceil_div(count, lanes) * lanes;
   const int64_t output_width = Panels{p.value_depth}.count() * panel_width;
   for (int64_t r = 0; r < rows; r++) {
@@ -156,6 +193,8 @@ void soften_tile(const Problem &p, int64_t rows, int64_t count, const Workspace 
       store(scores + n, weight);
       total += weight;
     }
+    if constexpr (F::step > 1)
+      convert_row<F>(scores, stored, space.weights + r * tile_keys);
     const Vec rescale = exp(broadcast(before - base));
     space.total[r] = space.total[r] * rescale[0] + sum(total);
     space.largest[r] = now;
@@ -167,24 +206,32 @@ void soften_tile(const Problem &p, int64_t rows, int64_t count, const Workspace 
 }
 
 /// The running output is stored panel by panel: [panels][block_rows][panel_width].
+template <class F>
 void add_values(const Problem &p, const Segment &s, int64_t rows, int64_t key, int64_t count,
-                const float *values, const Workspace &space) {
+                const typename F::Element *values, const Workspace<F> &space) {
   const Panels panels{p.value_depth};
+  const typename F::Element *weights;
+  if constexpr (F::step == 1)
+    weights = space.scores;
+  else
+    weights = space.weights;
   for (int64_t panel = 0; panel < panels.count(); panel++)
     for (int64_t row = 0; row < rows; row += tile_rows) {
       const int tile = (int)smaller(tile_rows, rows - row);
-      Tap tap;
+      Tap<F> tap;
       tap.first = key;
       for (int r = 0; r < tile; r++)
-        tap.rows[r] = space.scores + (row + r) * tile_keys;
-      multiply_tile(tile, &tap, 1, count, values + panels.offset(panel, s.keys()),
-                    panels.width(panel) / lanes,
-                    space.output + (panel * block_rows + row) * panel_width, true);
+        tap.rows[r] = weights + (row + r) * tile_keys;
+      multiply_tile<F>(tile, &tap, 1, stepped<F>(count),
+                       values + panels.offset(panel, stepped<F>(s.keys())),
+                       panels.width(panel) / lanes,
+                       space.output + (panel * block_rows + row) * panel_width, true);
     }
 }
 
+template <class F>
 void attend_block(const Problem &p, const Segment &s, int64_t head, int64_t block,
-                  const float *keys, const float *values, const Workspace &space) {
+                  const typename F::Element *keys, const Workspace<F> &space) {
   const int64_t first = block * block_rows, end = smaller(s.queries(), first + block_rows);
   const int64_t rows = end - first;
   const Panels panels{p.value_depth};
@@ -194,18 +241,32 @@ void attend_block(const Problem &p, const Segment &s, int64_t head, int64_t bloc
   }
   __builtin_memset(space.output, 0,
                    (size_t)(panels.count() * block_rows * panel_width) * sizeof(float));
+  const Tensor &q = p.input(Attention::q);
+  const float *first_query = floats(q) + (s.q_start + first) * q.row_stride + head * p.depth;
+  const typename F::Element *queries;
+  int64_t stride;
+  if constexpr (F::step == 1) {
+    queries = first_query;
+    stride = q.row_stride;
+  } else {
+    stride = stepped<F>(p.depth);
+    for (int64_t r = 0; r < rows; r++)
+      convert_row<F>(first_query + r * q.row_stride, p.depth, space.queries + r * stride);
+    queries = space.queries;
+  }
+  const auto *values = keys + packed_keys<F>(s.keys(), p.depth);
   const int64_t last_key = p.attributes.causal ? smaller(s.keys(), end) : s.keys();
   for (int64_t key = 0; key < last_key; key += tile_keys) {
     const int64_t count = smaller(tile_keys, s.keys() - key);
-    score_tile(p, s, head, first, end, key, count, keys, space);
-    soften_tile(p, rows, count, space);
-    add_values(p, s, rows, key, count, values, space);
+    score_tile<F>(p, s, head, first, end, key, count, queries, stride, keys, space);
+    soften_tile<F>(p, rows, count, space);
+    add_values<F>(p, s, rows, key, count, values, space);
   }
   const int64_t width = p.heads * p.value_depth;
   for (int64_t r = 0; r < rows; r++) {
     const float inverse = space.total[r] == 0 ? 0.0f : 1.0f / space.total[r];
-    float *out = floats_out(*p.call.output) + (s.q_start + first + r) * width +
-                 head * p.value_depth;
+    float *out =
+        floats_out(*p.call.output) + (s.q_start + first + r) * width + head * p.value_depth;
     for (int64_t panel = 0; panel < panels.count(); panel++) {
       const float *from = space.output + (panel * block_rows + r) * panel_width;
       for_row(smaller(panel_width, p.value_depth - panel * panel_width),
@@ -216,61 +277,60 @@ void attend_block(const Problem &p, const Segment &s, int64_t head, int64_t bloc
   }
 }
 
-void run(const KernelCall &call, Pool &pool) {
+template <class F> void run(const KernelCall &call, Pool &pool) {
+  using Element = typename F::Element;
   const Problem p(call);
   const Tensor &k = p.input(Attention::k), &output = *call.output;
-  const int64_t room =
-      wave_floats(k.shape[0], p.segments(), p.heads, p.depth, p.value_depth);
-  float *packed = (float *)call.scratch;
-  float *workspaces = packed + room;
-  __builtin_memset(output.data, 0,
-                   (size_t)(output.shape[0] * output.shape[1]) * sizeof(float));
+  const int64_t room = wave_elements<F>(k.shape[0], p.segments(), p.heads, p.depth, p.value_depth);
+  auto *packed = (Element *)call.scratch;
+  char *workspaces = (char *)call.scratch + wave_bytes<F>(room);
+  auto head_elements = [&](int64_t s) {
+    return packed_head<F>(p.segment(s), p.depth, p.value_depth);
+  };
+  __builtin_memset(output.data, 0, (size_t)(output.shape[0] * output.shape[1]) * sizeof(float));
 
   for (int64_t first = 0; first < p.segments();) {
     // A wave: as many segments as the packed keys and values have room for.
     int64_t end = first, used = 0, blocks = 0;
     for (; end < p.segments(); end++) {
-      const Segment s = p.segment(end);
-      const int64_t needed = p.heads * (packed_keys(s.keys(), p.depth) +
-                                        packed_values(s.keys(), p.value_depth));
+      const int64_t needed = p.heads * head_elements(end);
       if (end > first && used + needed > room)
         break;
       used += needed;
-      blocks += s.blocks();
+      blocks += p.segment(end).blocks();
     }
-    // The packed place of a segment of the wave, and the segment of the wave's nth block.
-    auto place = [&](int64_t wanted) {
-      float *at = packed;
+    auto head_start = [&](int64_t wanted, int64_t head) {
+      Element *at = packed;
       for (int64_t s = first; s < wanted; s++)
-        at += p.heads * (packed_keys(p.segment(s).keys(), p.depth) +
-                         packed_values(p.segment(s).keys(), p.value_depth));
-      return at;
-    };
-    auto head_keys = [&](int64_t s, int64_t head) {
-      const int64_t keys = p.segment(s).keys();
-      return place(s) + head * (packed_keys(keys, p.depth) + packed_values(keys, p.value_depth));
+        at += p.heads * head_elements(s);
+      return at + head * head_elements(wanted);
     };
     parallel(pool, (end - first) * p.heads, [&](int64_t task, int) {
       const int64_t s = first + task / p.heads, head = task % p.heads;
-      float *keys = head_keys(s, head);
-      pack_head(p, p.segment(s), head, keys, keys + packed_keys(p.segment(s).keys(), p.depth));
+      Element *keys = head_start(s, head);
+      pack_head<F>(p, p.segment(s), head, keys,
+                   keys + packed_keys<F>(p.segment(s).keys(), p.depth));
     });
     parallel(pool, blocks * p.heads, [&](int64_t task, int thread) {
       int64_t s = first, block = task / p.heads;
       while (block >= p.segment(s).blocks())
         block -= p.segment(s++).blocks();
-      const Segment segment = p.segment(s);
-      const float *keys = head_keys(s, task % p.heads);
-      const Workspace space(workspaces + thread * Workspace::size(p.value_depth), p.value_depth);
-      attend_block(p, segment, task % p.heads, block, keys,
-                   keys + packed_keys(segment.keys(), p.depth), space);
+      const Workspace<F> space(workspaces +
+                                   (size_t)thread * Workspace<F>::bytes(p.depth, p.value_depth),
+                               p.depth, p.value_depth);
+      attend_block<F>(p, p.segment(s), task % p.heads, block, head_start(s, task % p.heads), space);
     });
     first = end;
   }
 }
 
-constexpr Kernel tiled = {"attention.tiled", accepts_any, plan, nullptr, run};
+#if defined(__AVX512BF16__)
+constexpr Kernel bf16 = {"attention.bf16", accepts<Bf16>, plan<Bf16>, nullptr, run<Bf16>};
+constexpr const Kernel *list[] = {&bf16};
+#else
+constexpr Kernel tiled = {"attention.tiled", accepts<F32>, plan<F32>, nullptr, run<F32>};
 constexpr const Kernel *list[] = {&tiled};
+#endif
 
 } // namespace
 

@@ -1,6 +1,7 @@
 // Convolution as an indirect matrix product: an output pixel is a row of A whose pieces, one per tap,
 // are read where they lie in x, the cache, or a row of zeros. So stride, padding, the streaming cache
-// and nearest upsampling are only pointers, and nothing is unrolled into columns.
+// and nearest upsampling are only pointers, and nothing is unrolled into columns. Formats narrower
+// than float32 convert x and the cache first, once.
 #include "ops/convolution.h"
 #include "cpu/epilogue.h"
 
@@ -10,84 +11,108 @@ namespace {
 constexpr int64_t block_tiles = 8;
 constexpr int64_t block_pixels = block_tiles * tile_rows;
 
-struct Geometry {
+/// x, the cache and the row of zeros as the kernel reads them: `depth` elements to a pixel.
+template <class F> struct Source {
+  using Element = typename F::Element;
+  const Element *x, *cache, *zeros;
+  int64_t depth;
+};
+
+template <class F> struct Geometry {
   const Convolution::Attributes &attributes;
   const Tensor &x, &weight, &cache, &output;
+  Source<F> source;
 
   int64_t taps() const { return weight.shape[2] * weight.shape[3] * weight.shape[4]; }
-  int64_t depth() const { return weight.shape[1]; }
   int64_t columns() const { return weight.shape[0]; }
 };
 
 /// Per thread: the tiles' sums and their lists of taps.
-struct Workspace {
+template <class F> struct Workspace {
   float *sums;
-  Tap *taps;
+  Tap<F> *taps;
   int64_t *tap_counts;
 
   static size_t bytes(int64_t taps) {
     return block_pixels * panel_width * sizeof(float) +
-           (size_t)(block_tiles * taps) * sizeof(Tap) + block_tiles * sizeof(int64_t);
+           (size_t)(block_tiles * taps) * sizeof(Tap<F>) + block_tiles * sizeof(int64_t);
   }
   Workspace(void *scratch, int64_t taps, int thread) {
     char *start = (char *)scratch + (size_t)thread * bytes(taps);
     sums = (float *)start;
-    this->taps = (Tap *)(start + block_pixels * panel_width * sizeof(float));
+    this->taps = (Tap<F> *)(start + block_pixels * panel_width * sizeof(float));
     tap_counts = (int64_t *)(this->taps + block_tiles * taps);
   }
 };
 
-const char *accepts(const NodeSpec &node) {
+template <class F> const char *accepts(const NodeSpec &node) {
+  if (node.precision < F::precision)
+    return "the plan asks for more precision";
   return node.is_weight[Convolution::weight] ? nullptr : "weight must be constant to be packed";
 }
 
-size_t zero_row_bytes(int64_t depth) { return (size_t)ceil_div(depth, 16) * 64; }
+size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-void plan(const NodeSpec &node, KernelNeeds &needs) {
+template <class F> size_t pixel_bytes(const Tensor &pixels) {
+  if (pixels.rank == 0)
+    return 0;
+  return aligned((size_t)(rows_of(pixels) * stepped<F>(last_of(pixels))) *
+                 sizeof(typename F::Element));
+}
+
+/// The row of zeros, then, where they are converted, x and the cache.
+template <class F> size_t source_bytes(const Tensor &x, const Tensor &cache) {
+  const size_t zeros = aligned((size_t)stepped<F>(last_of(x)) * sizeof(typename F::Element));
+  return F::step == 1 ? zeros : zeros + pixel_bytes<F>(x) + pixel_bytes<F>(cache);
+}
+
+template <class F> void plan(const NodeSpec &node, KernelNeeds &needs) {
   const Tensor &weight = node.inputs[Convolution::weight];
   const int64_t taps = weight.shape[2] * weight.shape[3] * weight.shape[4];
   needs.weight_form[Convolution::weight] = WeightForm::packed;
   needs.packed_bytes[Convolution::weight] =
-      sizeof(float) * (size_t)(Panels{weight.shape[0]}.padded() * weight.shape[1] * taps);
+      sizeof(typename F::Element) *
+      (size_t)(Panels{weight.shape[0]}.padded() * stepped<F>(weight.shape[1]) * taps);
   needs.scratch_bytes =
-      zero_row_bytes(weight.shape[1]) + (size_t)node.threads * Workspace::bytes(taps);
+      source_bytes<F>(node.inputs[Convolution::x], node.inputs[Convolution::cache]) +
+      (size_t)node.threads * Workspace<F>::bytes(taps);
 }
 
 /// [Co, Ci, taps] to panels of [taps, Ci] rows.
-void pack(const NodeSpec &node, int, const WeightRows &rows, void *packed) {
+template <class F> void pack(const NodeSpec &node, int, const WeightRows &rows, void *packed) {
   const Tensor &weight = node.inputs[Convolution::weight];
-  const int64_t depth = weight.shape[1];
+  const int64_t depth = weight.shape[1], whole = stepped<F>(depth);
   const int64_t taps = weight.shape[2] * weight.shape[3] * weight.shape[4];
   const Panels panels{weight.shape[0]};
   for (int64_t row = 0; row < rows.rows; row++) {
     const int64_t n = rows.first_row + row, panel = n / panel_width;
-    float *to = (float *)packed + panels.offset(panel, depth * taps) + n % panel_width;
+    auto *to = (typename F::Element *)packed + panels.offset(panel, whole * taps);
     for (int64_t c = 0; c < depth; c++)
       for (int64_t tap = 0; tap < taps; tap++)
-        to[(tap * depth + c) * panels.width(panel)] =
-            stored_value(rows.data, rows.dtype, row * rows.row_elements + c * taps + tap);
+        to[packed_index<F>(tap * whole + c, n % panel_width, panels.width(panel))] =
+            F::of(stored_value(rows.data, rows.dtype, row * rows.row_elements + c * taps + tap));
   }
 }
 
 /// Start of x̃[frame], or null for a frame of zeros.
-inline const float *frame_of(const Geometry &g, int64_t frame) {
-  const int64_t frame_floats = g.x.shape[1] * g.x.shape[2] * g.x.shape[3];
+template <class F> const typename F::Element *frame_of(const Geometry<F> &g, int64_t frame) {
+  const int64_t frame_elements = g.x.shape[1] * g.x.shape[2] * g.source.depth;
   const int64_t cached = g.cache.data ? g.cache.shape[0] : 0;
   const int64_t zeros = g.attributes.pad_front - cached;
   if (frame < zeros)
     return nullptr;
   if (frame < g.attributes.pad_front)
-    return floats(g.cache) + (frame - zeros) * frame_floats;
-  return floats(g.x) + (frame - g.attributes.pad_front) * frame_floats;
+    return g.source.cache + (frame - zeros) * frame_elements;
+  return g.source.x + (frame - g.attributes.pad_front) * frame_elements;
 }
 
 /// The taps of `rows` output pixels from `first` on; taps that meet only zeros are left out.
-inline int64_t collect_taps(const Geometry &g, int64_t first, int rows, const float *zeros,
-                            Tap *taps) {
+template <class F>
+int64_t collect_taps(const Geometry<F> &g, int64_t first, int rows, Tap<F> *taps) {
   const auto &a = g.attributes;
   const int64_t out_h = g.output.shape[1], out_w = g.output.shape[2];
   const int64_t high = g.x.shape[1] * a.upsample, wide = g.x.shape[2] * a.upsample;
-  const int64_t row_floats = g.x.shape[2] * g.depth();
+  const int64_t depth = g.source.depth, row_elements = g.x.shape[2] * depth;
   int64_t f[tile_rows], h[tile_rows], w[tile_rows];
   for (int r = 0; r < rows; r++) {
     const int64_t pixel = first + r;
@@ -103,48 +128,77 @@ inline int64_t collect_taps(const Geometry &g, int64_t first, int rows, const fl
         for (int r = 0; r < rows; r++) {
           const int64_t y = h[r] + j, x = w[r] + k;
           const bool is_inside = y >= 0 && y < high && x >= 0 && x < wide;
-          const float *frame = is_inside ? frame_of(g, f[r] + i) : nullptr;
+          const auto *frame = is_inside ? frame_of(g, f[r] + i) : nullptr;
           is_zero &= frame == nullptr;
-          taps[count].rows[r] =
-              frame ? frame + y / a.upsample * row_floats + x / a.upsample * g.depth() : zeros;
+          taps[count].rows[r] = frame
+                                    ? frame + y / a.upsample * row_elements + x / a.upsample * depth
+                                    : g.source.zeros;
         }
-        taps[count].first = index * g.depth();
+        taps[count].first = index * depth;
         count += !is_zero;
       }
   return count;
 }
 
-void run(const KernelCall &call, Pool &pool) {
+template <class F> void convert_pixels(const Tensor &from, typename F::Element *to, Pool &pool) {
+  const int64_t depth = last_of(from);
+  parallel_rows(pool, rows_of(from), depth, [&](int64_t row) {
+    convert_row<F>(floats(from) + row * depth, depth, to + row * stepped<F>(depth));
+  });
+}
+
+/// Fills the first source_bytes of scratch.
+template <class F>
+Source<F> prepare_source(const Tensor &x, const Tensor &cache, void *scratch, Pool &pool) {
+  using Element = typename F::Element;
+  const int64_t depth = stepped<F>(last_of(x));
+  const size_t zero_bytes = aligned((size_t)depth * sizeof(Element));
+  auto *zeros = (Element *)scratch;
+  __builtin_memset(zeros, 0, zero_bytes);
+  if constexpr (F::step == 1)
+    return {floats(x), floats(cache), zeros, depth};
+  auto *pixels = (Element *)((char *)scratch + zero_bytes);
+  auto *cached = (Element *)((char *)pixels + pixel_bytes<F>(x));
+  convert_pixels<F>(x, pixels, pool);
+  if (cache.data)
+    convert_pixels<F>(cache, cached, pool);
+  return {pixels, cached, zeros, depth};
+}
+
+template <class F> void run(const KernelCall &call, Pool &pool) {
   const Tensor *in = call.inputs;
-  const Geometry g{*static_cast<const Convolution::Attributes *>(call.attributes),
-                   in[Convolution::x], in[Convolution::weight], in[Convolution::cache],
-                   *call.output};
-  const int64_t pixels = rows_of(g.output), columns = g.columns(), depth = g.depth();
+  const Tensor &x = in[Convolution::x], &cache = in[Convolution::cache];
+  const Geometry<F> g{*static_cast<const Convolution::Attributes *>(call.attributes),
+                      x,
+                      in[Convolution::weight],
+                      cache,
+                      *call.output,
+                      prepare_source<F>(x, cache, call.scratch, pool)};
+  const int64_t pixels = rows_of(g.output), columns = g.columns(), depth = g.source.depth;
   const int64_t taps = g.taps();
   const Panels panels{columns};
   const Tensor &bias = in[Convolution::bias], &residual = in[Convolution::residual];
-  float *zeros = (float *)call.scratch;
-  __builtin_memset(zeros, 0, zero_row_bytes(depth));
-  char *workspaces = (char *)call.scratch + zero_row_bytes(depth);
+  char *workspaces = (char *)call.scratch + source_bytes<F>(x, cache);
 
   const int64_t blocks = ceil_div(pixels, block_pixels);
   const int64_t groups =
       larger(1, smaller(panels.count(), ceil_div(8 * pool.threads, larger(1, blocks))));
   parallel(pool, blocks * groups, [&](int64_t task, int thread) {
     const int64_t block = task / groups, group = task % groups;
-    const Workspace space(workspaces, taps, thread);
+    const Workspace<F> space(workspaces, taps, thread);
     const int64_t first = block * block_pixels, end = smaller(pixels, first + block_pixels);
     for (int64_t p = first, i = 0; p < end; p += tile_rows, i++)
-      space.tap_counts[i] = collect_taps(g, p, (int)smaller(tile_rows, end - p), zeros,
-                                         space.taps + i * taps);
+      space.tap_counts[i] =
+          collect_taps<F>(g, p, (int)smaller(tile_rows, end - p), space.taps + i * taps);
     for (int64_t panel = group * panels.count() / groups;
          panel < (group + 1) * panels.count() / groups; panel++) {
-      const float *b = floats(g.weight) + panels.offset(panel, depth * taps);
+      const auto *b =
+          (const typename F::Element *)g.weight.data + panels.offset(panel, depth * taps);
       const int64_t column = panel * panel_width, valid = smaller(panel_width, columns - column);
       for (int64_t p = first, i = 0; p < end; p += tile_rows, i++) {
         const int rows = (int)smaller(tile_rows, end - p);
-        multiply_tile(rows, space.taps + i * taps, space.tap_counts[i], depth, b,
-                      panels.width(panel) / lanes, space.sums, false);
+        multiply_tile<F>(rows, space.taps + i * taps, space.tap_counts[i], depth, b,
+                         panels.width(panel) / lanes, space.sums, false);
         for (int r = 0; r < rows; r++) {
           const int64_t at = (p + r) * columns + column;
           finish_row(space.sums + r * panel_width, bias.data ? floats(bias) + column : nullptr,
@@ -158,8 +212,13 @@ void run(const KernelCall &call, Pool &pool) {
   });
 }
 
-constexpr Kernel indirect = {"convolution.indirect", accepts, plan, pack, run};
+#if defined(__AVX512BF16__)
+constexpr Kernel bf16 = {"convolution.bf16", accepts<Bf16>, plan<Bf16>, pack<Bf16>, run<Bf16>};
+constexpr const Kernel *list[] = {&bf16};
+#else
+constexpr Kernel indirect = {"convolution.indirect", accepts<F32>, plan<F32>, pack<F32>, run<F32>};
 constexpr const Kernel *list[] = {&indirect};
+#endif
 
 } // namespace
 

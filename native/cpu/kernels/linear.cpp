@@ -1,5 +1,6 @@
-// Linear: weights packed once into panels, rows of x read where they lie. A task is a block of rows
-// against a group of panels; K goes by in chunks that keep both in L2.
+// Linear: weights packed once into panels. A task is a block of rows against a group of panels; K goes
+// by in chunks that keep both in L2. Float32 rows are read where they lie; other formats convert a
+// block's rows first.
 #include "ops/linear.h"
 #include "cpu/epilogue.h"
 
@@ -7,43 +8,58 @@ namespace tubelet::TUBELET_ISA {
 namespace {
 
 constexpr int64_t block_rows = 64 / tile_rows * tile_rows;
-constexpr int64_t chunk_depth = 1024;
+constexpr int64_t chunk_bytes = 4096; ///< of a row
 
-const char *accepts(const NodeSpec &node) {
+template <class F> const char *accepts(const NodeSpec &node) {
+  if (node.precision < F::precision)
+    return "the plan asks for more precision";
   return node.is_weight[Linear::weight] ? nullptr : "weight must be constant to be packed";
 }
 
-void plan(const NodeSpec &node, KernelNeeds &needs) {
+/// Per thread: sums of a block's panel, then the block's rows in format F.
+template <class F> size_t workspace_bytes(int64_t depth) {
+  const size_t sums = block_rows * panel_width * sizeof(float);
+  return F::step == 1
+             ? sums
+             : sums + (size_t)(block_rows * stepped<F>(depth)) * sizeof(typename F::Element);
+}
+
+template <class F> void plan(const NodeSpec &node, KernelNeeds &needs) {
   const Tensor &weight = node.inputs[Linear::weight];
   needs.weight_form[Linear::weight] = WeightForm::packed;
   needs.packed_bytes[Linear::weight] =
-      sizeof(float) * (size_t)(Panels{weight.shape[0]}.padded() * weight.shape[1]);
-  needs.scratch_bytes = sizeof(float) * (size_t)(node.threads * block_rows * panel_width);
+      sizeof(typename F::Element) *
+      (size_t)(Panels{weight.shape[0]}.padded() * stepped<F>(weight.shape[1]));
+  needs.scratch_bytes = (size_t)node.threads * workspace_bytes<F>(weight.shape[1]);
 }
 
 /// Rows of the weight are columns of B; 64 of K at a time keep the panel's lines in L1.
-void pack(const NodeSpec &node, int, const WeightRows &rows, void *packed) {
+template <class F> void pack(const NodeSpec &node, int, const WeightRows &rows, void *packed) {
   const int64_t depth = rows.row_elements;
   const Panels panels{node.inputs[Linear::weight].shape[0]};
   for (int64_t n = rows.first_row; n < rows.first_row + rows.rows;) {
     const int64_t panel = n / panel_width, width = panels.width(panel);
     const int64_t end = smaller(rows.first_row + rows.rows, (panel + 1) * panel_width);
-    float *to = (float *)packed + panels.offset(panel, depth);
+    auto *to = (typename F::Element *)packed + panels.offset(panel, stepped<F>(depth));
     for (int64_t k0 = 0; k0 < depth; k0 += 64)
       for (int64_t row = n; row < end; row++)
         for (int64_t k = k0; k < smaller(depth, k0 + 64); k++)
-          to[k * width + row - panel * panel_width] =
-              stored_value(rows.data, rows.dtype, (row - rows.first_row) * depth + k);
+          to[packed_index<F>(k, row - panel * panel_width, width)] =
+              F::of(stored_value(rows.data, rows.dtype, (row - rows.first_row) * depth + k));
     n = end;
   }
 }
 
-struct Problem {
+template <class F> struct Problem {
+  using Element = typename F::Element;
   const KernelCall &call;
   const Linear::Attributes &attributes;
   int64_t tokens, depth, columns;
 
   const Tensor &input(int index) const { return call.inputs[index]; }
+  const float *x(int64_t t) const {
+    return floats(input(Linear::x)) + t * input(Linear::x).row_stride;
+  }
 
   EpilogueRow epilogue_row(int64_t t, int64_t column) const {
     const Tensor &modulation = input(Linear::modulation), &residual = input(Linear::residual);
@@ -57,52 +73,71 @@ struct Problem {
     return row;
   }
 
-  /// Rows [first, end) of one panel; c is scratch of block_rows x panel_width.
-  void multiply_block(int64_t first, int64_t end, int64_t panel, float *c) const {
-    const Tensor &x = input(Linear::x);
+  /// Rows [first, end) of one panel; row t of A begins at rows + (t - first) · stride.
+  void multiply_block(int64_t first, int64_t end, int64_t panel, const Element *rows,
+                      int64_t stride, float *sums) const {
     const Panels panels{columns};
-    const int64_t width = panels.width(panel);
-    const float *b = floats(input(Linear::weight)) + panels.offset(panel, depth);
-    for (int64_t k = 0; k < depth; k += chunk_depth) {
-      const int64_t chunk = smaller(chunk_depth, depth - k);
+    const int64_t width = panels.width(panel), whole = stepped<F>(depth);
+    const int64_t chunk_depth = chunk_bytes / (int64_t)sizeof(Element);
+    const auto *b = (const Element *)input(Linear::weight).data + panels.offset(panel, whole);
+    for (int64_t k = 0; k < whole; k += chunk_depth) {
       for (int64_t t = first; t < end; t += tile_rows) {
-        const int rows = (int)smaller(tile_rows, end - t);
-        Tap tap;
+        const int count = (int)smaller(tile_rows, end - t);
+        Tap<F> tap;
         tap.first = k;
-        for (int r = 0; r < rows; r++)
-          tap.rows[r] = floats(x) + (t + r) * x.row_stride + k;
-        multiply_tile(rows, &tap, 1, chunk, b, width / lanes, c + (t - first) * panel_width,
-                      k > 0);
+        for (int r = 0; r < count; r++)
+          tap.rows[r] = rows + (t + r - first) * stride + k;
+        multiply_tile<F>(count, &tap, 1, smaller(chunk_depth, whole - k), b, width / lanes,
+                         sums + (t - first) * panel_width, k > 0);
       }
     }
     const int64_t column = panel * panel_width;
     const int64_t valid = smaller(panel_width, columns - column);
     const Tensor &bias = input(Linear::bias);
     for (int64_t t = first; t < end; t++)
-      finish_row(c + (t - first) * panel_width, bias.data ? floats(bias) + column : nullptr,
+      finish_row(sums + (t - first) * panel_width, bias.data ? floats(bias) + column : nullptr,
                  attributes.activation, epilogue_row(t, column), valid);
   }
 };
 
-void run(const KernelCall &call, Pool &pool) {
+template <class F> void run(const KernelCall &call, Pool &pool) {
+  using Element = typename F::Element;
   const Tensor &x = call.inputs[Linear::x], &y = *call.output;
-  const Problem problem{call, *static_cast<const Linear::Attributes *>(call.attributes),
-                        x.shape[0], x.shape[1], y.shape[1]};
+  const Problem<F> problem{call, *static_cast<const Linear::Attributes *>(call.attributes),
+                           x.shape[0], x.shape[1], y.shape[1]};
   // Enough tasks to share evenly, but no more: a group of panels reads its rows of x from L2.
   const int64_t blocks = ceil_div(problem.tokens, block_rows), panels = Panels{y.shape[1]}.count();
   const int64_t wanted = 8 * pool.threads;
   const int64_t groups = larger(1, smaller(panels, ceil_div(wanted, larger(1, blocks))));
   parallel(pool, blocks * groups, [&](int64_t task, int thread) {
     const int64_t block = task / groups, group = task % groups;
-    float *c = (float *)call.scratch + thread * block_rows * panel_width;
     const int64_t first = block * block_rows, end = smaller(problem.tokens, first + block_rows);
+    auto *sums =
+        (float *)((char *)call.scratch + (size_t)thread * workspace_bytes<F>(problem.depth));
+    const Element *rows;
+    int64_t stride;
+    if constexpr (F::step == 1) {
+      rows = problem.x(first);
+      stride = x.row_stride;
+    } else {
+      auto *converted = (Element *)(sums + block_rows * panel_width);
+      stride = stepped<F>(problem.depth);
+      for (int64_t t = first; t < end; t++)
+        convert_row<F>(problem.x(t), problem.depth, converted + (t - first) * stride);
+      rows = converted;
+    }
     for (int64_t panel = group * panels / groups; panel < (group + 1) * panels / groups; panel++)
-      problem.multiply_block(first, end, panel, c);
+      problem.multiply_block(first, end, panel, rows, stride, sums);
   });
 }
 
-constexpr Kernel packed_panels = {"linear.packed", accepts, plan, pack, run};
+#if defined(__AVX512BF16__)
+constexpr Kernel bf16 = {"linear.bf16", accepts<Bf16>, plan<Bf16>, pack<Bf16>, run<Bf16>};
+constexpr const Kernel *list[] = {&bf16};
+#else
+constexpr Kernel packed_panels = {"linear.packed", accepts<F32>, plan<F32>, pack<F32>, run<F32>};
 constexpr const Kernel *list[] = {&packed_panels};
+#endif
 
 } // namespace
 

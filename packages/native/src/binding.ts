@@ -2,7 +2,13 @@
 export type DType = 'f32' | 'f16' | 'bf16' | 'i32' | 'u8' | 'i8';
 
 /** Instruction sets of a CPU device, from plain to wide. */
-export type Isa = 'baseline' | 'avx2' | 'avx512' | 'amx';
+export type Isa = 'baseline' | 'avx2' | 'avx512' | 'avx512_bf16';
+
+/**
+ * The least precise arithmetic that a plan's kernels may multiply matrices in; sums, norms, softmax and residuals are
+ * float32 always. Where a device has no kernel for it, the next more precise one runs: see `explain()`.
+ */
+export type Precision = 'f32' | 'bf16' | 'int8';
 
 /**
  * The addon's whole surface; nothing else crosses.
@@ -52,11 +58,13 @@ export interface Device {
    * @param weights the stored parts of each weight, in the graph's order; parts follow one another
    * along the weight's rows
    * @param capacity the largest size of each of the graph's symbols
+   * @param precision `f32` when absent
    */
   compile(
     graph: Graph,
     weights: readonly (readonly WeightPart[])[],
     capacity: readonly number[],
+    precision?: Precision,
   ): Promise<Plan>;
   dispose(): void;
   [Symbol.dispose](): void;

@@ -5,6 +5,7 @@ import {
   loadAddon,
   type Plan,
   type PlanExplanation,
+  type Precision,
 } from '@tubelet/native';
 import { resolveWeights } from './resolve-weights.js';
 import type { Weights } from './weights.js';
@@ -23,6 +24,15 @@ export interface RunOptions {
 
 /** A size for each of a graph's symbols, by name. */
 export type Sizes = Readonly<Record<string, number>>;
+
+/** How a graph is compiled. */
+export interface CompileOptions {
+  /**
+   * The least precise arithmetic its matrices may be multiplied in.
+   * @defaultValue `'f32'`
+   */
+  readonly precision?: Precision;
+}
 
 /** The time of one node of a profiled run. */
 export interface NodeTime {
@@ -72,6 +82,7 @@ export async function compile(
   graph: Graph,
   weights: Weights,
   capacity: Sizes = {},
+  { precision }: CompileOptions = {},
 ): Promise<RuntimePlan> {
   const sizes = inOrder('capacity', graph.symbols, capacity);
   const resolved = resolveWeights(graph, weights);
@@ -87,7 +98,7 @@ export async function compile(
   const { Graph } = loadAddon();
   const parsed = new Graph(graph.bytes);
   try {
-    return runtimePlan(await device.compile(parsed, parts, sizes), graph, { ...capacity });
+    return runtimePlan(await device.compile(parsed, parts, sizes, precision), graph, { ...capacity });
   } finally {
     parsed.dispose();
   }

@@ -4,9 +4,11 @@ export type {
   DeviceDescription,
   Isa,
   PlanExplanation,
+  Precision,
 } from '@tubelet/native';
 export { availableThreads } from './available-threads.js';
 export {
+  type CompileOptions,
   compile,
   type NodeTime,
   type RunBuffers,
