@@ -11,6 +11,7 @@ export type {
   OpDescription,
   Plan,
   PlanExplanation,
+  Precision,
   TensorDescription,
   WeightPart,
 } from './binding.js';
