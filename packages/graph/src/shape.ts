@@ -123,5 +123,5 @@ export function requireMultiple(
 
 /** b has the shape of a, or is a vector for every row of it. */
 export function requireBroadcast(op: string, a: Tensor, b: Tensor): void {
-  if (!sameShape(b.shape, [lastDim(a)])) requireShape(op, 'b', b, a.shape);
+  if (!sameShape(b.shape, a.shape.slice(-1))) requireShape(op, 'b', b, a.shape);
 }
