@@ -1,4 +1,5 @@
 import { mustBe, TubeletError } from './error.js';
+import { inDouble, type Rounding } from './noise-table.js';
 import type { Schedule, ScheduleOptions, Step } from './schedule.js';
 
 /** The options that every scheduler takes. */
@@ -25,6 +26,13 @@ export function checkOptions(
       throw mustBe(name, 'timesteps and sigmas', 'one number or more', list);
     }
   }
+}
+
+/** How numbers of a course are rounded. */
+export function roundingOf(name: string, { precision = 'double' }: ScheduleOptions): Rounding {
+  if (precision === 'double') return inDouble;
+  if (precision === 'single') return Math.fround;
+  throw mustBe(name, 'precision', 'single or double', precision);
 }
 
 /** The number of steps asked for, where it has to be given as such. */

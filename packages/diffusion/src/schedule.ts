@@ -135,6 +135,11 @@ export interface ScheduleOptions {
   readonly timesteps?: readonly number[];
   /** Explicit sigmas, falling; shifted as the config says. */
   readonly sigmas?: readonly number[];
+  /**
+   * Flow matching and multistep solvers: precision of sigmas and timesteps. diffusers' pipelines have single, which is seen
+   * where a sigma is close to 1. Default double.
+   */
+  readonly precision?: 'single' | 'double';
   /** Dynamic shifting: the logarithm of the shift (exponential) or the shift itself (linear). */
   readonly mu?: number;
   /** The call to begin at, to denoise a sample that is only partly noise: `steps[0]` is that call. Default 0. */

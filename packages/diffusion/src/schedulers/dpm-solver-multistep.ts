@@ -20,7 +20,15 @@ import {
   type Rounding,
   tableFields,
 } from '../noise-table.js';
-import { beginOf, checkFinite, checkOptions, onlyOneOf, range, stepCount } from '../options.js';
+import {
+  beginOf,
+  checkFinite,
+  checkOptions,
+  onlyOneOf,
+  range,
+  roundingOf,
+  stepCount,
+} from '../options.js';
 import { mixtureOf, predictedData, predictedNoise } from '../prediction.js';
 import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
 import {
@@ -97,9 +105,9 @@ export function dpmSolverMultistep(json: Readonly<Record<string, unknown>> = {})
 }
 
 function schedule(config: Config, options: ScheduleOptions) {
-  checkOptions(name, options, 'timesteps', 'mu');
+  checkOptions(name, options, 'timesteps', 'mu', 'precision');
   onlyOneOf(name, options, 'steps', 'timesteps');
-  const { sigmas } = course(config, options, inDouble);
+  const sigmas = course(config, options, inDouble).sigmas.map(roundingOf(name, options));
   // Whole timesteps are sometimes cut off rather than rounded, so diffusers' float32 tables decide some of them.
   const { timesteps } = course(config, options, Math.fround);
   const count = timesteps.length;

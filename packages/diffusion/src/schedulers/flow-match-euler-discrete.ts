@@ -2,7 +2,7 @@ import { assign } from '../combination.js';
 import { boolean, type ConfigOf, integer, nullable, number, oneOf, readConfig } from '../config.js';
 import { mustBe } from '../error.js';
 import { shiftFlowSigmas } from '../flow-sigmas.js';
-import { beginOf, checkFinite, checkOptions, range, stepCount } from '../options.js';
+import { beginOf, checkFinite, checkOptions, range, roundingOf, stepCount } from '../options.js';
 import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
 import {
   distributeSigmas,
@@ -44,10 +44,11 @@ export function flowMatchEulerDiscrete(json: Readonly<Record<string, unknown>> =
 }
 
 function schedule(config: Config, options: ScheduleOptions) {
-  checkOptions(name, options, 'timesteps', 'sigmas', 'mu', 'tokenTimesteps');
-  const sigmas = sigmasOf(config, options);
+  checkOptions(name, options, 'timesteps', 'sigmas', 'mu', 'tokenTimesteps', 'precision');
+  const round = roundingOf(name, options);
+  const sigmas = sigmasOf(config, options).map(round);
   const count = sigmas.length - 1;
-  const timesteps = sigmas.slice(0, -1).map((sigma) => sigma * config.num_train_timesteps);
+  const timesteps = sigmas.slice(0, -1).map((sigma) => round(sigma * config.num_train_timesteps));
   const begin = beginOf(name, options, count);
   const tokens = options.tokenTimesteps;
   if (tokens) checkTokens(config, tokens, count);

@@ -2,7 +2,7 @@ import { addedNoise, checkChurn } from '../churn.js';
 import { assign } from '../combination.js';
 import { type ConfigOf, integer, number, readConfig } from '../config.js';
 import { doubled, heunCalls } from '../heun.js';
-import { beginOf, checkFinite, checkOptions, stepCount } from '../options.js';
+import { beginOf, checkFinite, checkOptions, roundingOf, stepCount } from '../options.js';
 import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
 import { shiftSigma } from '../sigmas.js';
 import { linspace } from '../spacing.js';
@@ -28,10 +28,11 @@ export function flowMatchHeunDiscrete(json: Readonly<Record<string, unknown>> = 
 }
 
 function schedule(config: Config, options: ScheduleOptions) {
-  checkOptions(name, options, 'churn');
+  checkOptions(name, options, 'churn', 'precision');
   checkChurn(name, options.churn);
-  const course = sigmasOf(config, stepCount(name, options));
-  const timesteps = doubled(course.map((sigma) => sigma * config.num_train_timesteps));
+  const round = roundingOf(name, options);
+  const course = sigmasOf(config, stepCount(name, options)).map(round);
+  const timesteps = doubled(course.map((sigma) => round(sigma * config.num_train_timesteps)));
   const sigmas = [...doubled(course), 0];
   const begin = beginOf(name, options, timesteps.length);
   let draws = 0;

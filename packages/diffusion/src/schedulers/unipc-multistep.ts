@@ -17,7 +17,15 @@ import { shiftFlowSigmas } from '../flow-sigmas.js';
 import { solve } from '../linear-system.js';
 import { type NoiseLevel, noiseLevel, outputRegister } from '../multistep.js';
 import { inDouble, noiseTable, type Rounding, tableFields } from '../noise-table.js';
-import { beginOf, checkFinite, checkOptions, onlyOneOf, range, stepCount } from '../options.js';
+import {
+  beginOf,
+  checkFinite,
+  checkOptions,
+  onlyOneOf,
+  range,
+  roundingOf,
+  stepCount,
+} from '../options.js';
 import { predictedData, predictedNoise } from '../prediction.js';
 import type { Assignment, Combination, ScheduleOptions, Scheduler, Step } from '../schedule.js';
 import {
@@ -89,9 +97,9 @@ export function unipcMultistep(json: Readonly<Record<string, unknown>> = {}): Sc
 }
 
 function schedule(config: Config, options: ScheduleOptions) {
-  checkOptions(name, options, 'sigmas', 'mu');
+  checkOptions(name, options, 'sigmas', 'mu', 'precision');
   onlyOneOf(name, options, 'steps', 'sigmas');
-  const { sigmas } = course(config, options, inDouble);
+  const sigmas = course(config, options, inDouble).sigmas.map(roundingOf(name, options));
   // Whole timesteps are cut off rather than rounded, so diffusers' float32 tables decide some of them.
   const { timesteps } = course(config, options, Math.fround);
   const count = timesteps.length;
