@@ -1,14 +1,19 @@
 export { type DeviceDescription, devices } from '@tubelet/runtime';
 export { TubeletError } from './errors.js';
 export * from './media/index.js';
-export type { GenerationDefaults } from './pipelines/generation-defaults.js';
+export { type GenerationDefaults, generationDefaults } from './pipelines/generation-defaults.js';
 export { type LoadOptions, loadPipeline } from './pipelines/load-pipeline.js';
-export type { Video } from './pipelines/video.js';
+export type { RgbValues, Video } from './pipelines/video.js';
 export type { Pipeline } from './pipelines/wan/pipeline.js';
 export type {
   GenerateRequest,
   StageProgress,
   StepProgress,
 } from './pipelines/wan/request.js';
-export { type SchedulerName, schedulerNames } from './pipelines/wan/scheduler.js';
+export {
+  type SchedulerConfig,
+  type SchedulerName,
+  schedulerNames,
+} from './pipelines/wan/scheduler.js';
+export type { EncodedPrompt } from './pipelines/wan/text.js';
 export * from './text/index.js';

@@ -1,5 +1,5 @@
 import { TubeletError } from '../errors.js';
-import type { ModelFolder } from './model-folder.js';
+import { type ModelFolder, openModelFolder } from './model-folder.js';
 
 /** What a call has where it says nothing: the model's generation.json, else the defaults of diffusers' WanPipeline. */
 export interface GenerationDefaults {
@@ -25,6 +25,16 @@ const wholeNumbers = [
   'upscale',
 ];
 const numbers = [...wholeNumbers, 'fps', 'guidance_scale'];
+
+/**
+ * What a call of a model has where it says nothing, without loading the model.
+ *
+ * @param directory a diffusers folder
+ * @throws TubeletError BAD_CONFIG naming the option, IO
+ */
+export function generationDefaults(directory: string): Promise<GenerationDefaults> {
+  return readGenerationDefaults(openModelFolder(directory));
+}
 
 /** @throws TubeletError BAD_CONFIG naming the option */
 export async function readGenerationDefaults(folder: ModelFolder): Promise<GenerationDefaults> {

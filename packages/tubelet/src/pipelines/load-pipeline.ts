@@ -5,7 +5,13 @@ import { componentClass, openModelFolder } from './model-folder.js';
 import { loadWanPipeline, type Pipeline } from './wan/pipeline.js';
 
 /** How a pipeline is loaded. */
-export interface LoadOptions extends DeviceOptions {}
+export interface LoadOptions extends DeviceOptions {
+  /**
+   * Tokens that texts are padded to, 1 to 512; other lengths give other videos.
+   * @defaultValue the model's generation.json, else its tokenizer's `model_max_length`
+   */
+  readonly maxSequenceLength?: number;
+}
 
 const pipelineClasses = ['WanPipeline', 'WanImageToVideoPipeline'];
 const componentClasses: Readonly<Record<string, readonly string[]>> = {
@@ -27,7 +33,7 @@ const componentClasses: Readonly<Record<string, readonly string[]>> = {
  */
 export async function loadPipeline(
   directory: string,
-  options: LoadOptions = {},
+  { maxSequenceLength, ...options }: LoadOptions = {},
 ): Promise<Pipeline> {
   await requireFolder(directory);
   const folder = openModelFolder(directory);
@@ -42,7 +48,7 @@ export async function loadPipeline(
   }
   const device = openDevice(options);
   try {
-    return await loadWanPipeline(device, folder);
+    return await loadWanPipeline(device, folder, maxSequenceLength);
   } catch (error) {
     device.dispose();
     throw error;

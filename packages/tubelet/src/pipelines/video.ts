@@ -4,6 +4,8 @@ import { type WriteVideoOptions, writeVideo } from '../media/index.js';
 export interface Video {
   /** One array of width·height·3 bytes per frame, RGB, row by row. */
   readonly frames: readonly Uint8Array[];
+  /** What the frames were decoded from, normalised: [channels, latent frames, height, width]. */
+  readonly latents: Float32Array;
   readonly width: number;
   readonly height: number;
   /** Frames a second. */
@@ -33,6 +35,13 @@ export function toBytes(values: Float32Array): Uint8Array {
   const bytes = new Uint8Array(values.length);
   for (let i = 0; i < values.length; i++) bytes[i] = Math.round((values[i]! / 2 + 0.5) * 255);
   return bytes;
+}
+
+/** A picture before it is rounded to bytes: [height, width, 3] in [0, 1]. */
+export interface RgbValues {
+  readonly data: Float32Array;
+  readonly width: number;
+  readonly height: number;
 }
 
 /** Bytes to pixels in [-1, 1], as an autoencoder takes them. */

@@ -2,17 +2,18 @@ import { classifierFree, unguided } from '@tubelet/diffusion';
 import { defaultTileSize, vaeFactors } from '@tubelet/models';
 import { type Device, findNonFinite } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
-import { fitImage, readImage } from '../../media/index.js';
+import { fitImage, type ImageSource, readImage } from '../../media/index.js';
+import type { EncodedText } from '../../text/index.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { type LatentMath, latentMath } from '../latents.js';
 import type { ModelFolder } from '../model-folder.js';
-import { fromBytes, toBytes, type Video, video } from '../video.js';
+import { fromBytes, type RgbValues, toBytes, type Video, video } from '../video.js';
 import { aborted } from './aborted.js';
 import { loadAutoencoder, type WanAutoencoder } from './autoencoder.js';
 import { denoiseLatents } from './denoise-latents.js';
 import { type CheckedRequest, checkRequest, type GenerateRequest } from './request.js';
 import { chooseScheduler } from './scheduler.js';
-import { loadPromptEncoder, type PromptEncoder } from './text.js';
+import { type EncodedPrompt, loadPromptEncoder, type PromptEncoder } from './text.js';
 import { loadTransformer, type WanTransformer } from './transformer.js';
 
 /** A loaded Wan model: text, and a first frame where the model takes one, to video (diffusers 0.42.1, WanPipeline). */
@@ -27,6 +28,11 @@ export interface Pipeline extends AsyncDisposable {
    * give no finite numbers; OUT_OF_MEMORY
    */
   generate(request: GenerateRequest): Promise<Video>;
+  /** What `generate` makes of its prompts: cleaned, as tokens, encoded. */
+  encodePrompts(
+    prompts: readonly string[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<readonly EncodedPrompt[]>;
   /** Frees the weights and all else, unless the device was given; work in progress ends with DISPOSED. */
   dispose(): Promise<void>;
 }
@@ -42,7 +48,11 @@ interface Parts {
   readonly takesImage: boolean;
 }
 
-export async function loadWanPipeline(device: Device, folder: ModelFolder): Promise<Pipeline> {
+export async function loadWanPipeline(
+  device: Device,
+  folder: ModelFolder,
+  maxSequenceLength?: number,
+): Promise<Pipeline> {
   const [index, defaults, schedulerConfig] = await Promise.all([
     folder.json('model_index.json'),
     readGenerationDefaults(folder),
@@ -51,7 +61,7 @@ export async function loadWanPipeline(device: Device, folder: ModelFolder): Prom
   requireOneTransformer(index);
   chooseScheduler(schedulerConfig, undefined);
   const [prompts, transformer, autoencoder] = await Promise.all([
-    loadPromptEncoder(device, folder, defaults.maxSequenceLength),
+    loadPromptEncoder(device, folder, maxSequenceLength ?? defaults.maxSequenceLength),
     loadTransformer(device, folder),
     loadAutoencoder(device, folder),
   ]);
@@ -73,6 +83,7 @@ export async function loadWanPipeline(device: Device, folder: ModelFolder): Prom
     defaults,
     takesImage,
     generate: (request) => generate(parts, request),
+    encodePrompts: (texts, options) => prompts.encode(texts.map(prompts.tokenize), options),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
@@ -96,15 +107,23 @@ async function generate(parts: Parts, request: GenerateRequest): Promise<Video> 
   const scheduler = chooseScheduler(parts.schedulerConfig, request.scheduler);
 
   const guided = checked.guidanceScale > 1;
-  const texts = [request.prompt, ...(guided ? [request.negativePrompt ?? ''] : [])];
-  request.onProgress?.({ stage: 'text', done: 0, total: texts.length });
+  const { onProgress } = request;
+  const given = [request.prompt, ...(guided ? [request.negativePrompt ?? ''] : [])];
+  const total = given.length;
+  onProgress?.({ stage: 'tokens', done: 0, total });
+  const texts = given.map(prompts.tokenize);
+  onProgress?.({ stage: 'tokens', done: total, total });
+  const warnings = texts.flatMap((text, i) =>
+    cutWarning(i === 0 ? 'prompt' : 'negative prompt', text, prompts.maxLength),
+  );
+  onProgress?.({ stage: 'text', done: 0, total });
   const encoded = await prompts.encode(texts, { signal });
-  request.onProgress?.({ stage: 'text', done: texts.length, total: texts.length });
+  onProgress?.({ stage: 'text', done: total, total });
 
   const heldFrame =
     request.image === undefined ? undefined : await encodeFirstFrame(parts, request, checked);
   const latents = await denoiseLatents(parts, request, checked, {
-    schedule: scheduler.schedule({ steps: checked.steps }),
+    schedule: scheduler.schedule({ steps: checked.steps, precision: 'single' }),
     guidance: guided ? classifierFree({ scale: checked.guidanceScale }) : unguided,
     texts: encoded.map(({ embeddings }) => embeddings),
     heldFrame,
@@ -112,8 +131,16 @@ async function generate(parts: Parts, request: GenerateRequest): Promise<Video> 
   await requireFinite(parts, latents);
   const frames = await decodeFrames(parts, request, checked, latents);
   const { width, height, fps, seed } = checked;
-  const warnings = encoded.flatMap(({ warning }) => (warning === undefined ? [] : [warning]));
-  return video({ frames, width, height, fps, seed, warnings });
+  return video({ frames, latents, width, height, fps, seed, warnings });
+}
+
+/** At most one sentence: how much of a text did not fit, and how it begins. */
+function cutWarning(what: string, { droppedTokens, droppedText }: EncodedText, most: number) {
+  if (droppedTokens === 0) return [];
+  const shown = 80;
+  const text = droppedText ?? '';
+  const quoted = text.length > shown ? `${text.slice(0, shown)}…` : text;
+  return [`the ${what} is longer than ${most} tokens: ${droppedTokens} were dropped, "${quoted}"`];
 }
 
 async function encodeFirstFrame(
@@ -122,13 +149,32 @@ async function encodeFirstFrame(
   { width, height }: CheckedRequest,
 ): Promise<Float32Array> {
   onProgress?.({ stage: 'image', done: 0, total: 1 });
-  const { data } = fitImage(await readImage(image!), width, height);
-  const firstFrame = await autoencoder.encodeImage(fromBytes(data), height, width, {
+  const pixels = await firstFramePixels(image!, width, height);
+  const firstFrame = await autoencoder.encodeImage(pixels, height, width, {
     signal,
     tiling: tiling ? defaultTileSize : undefined,
   });
   onProgress?.({ stage: 'image', done: 1, total: 1 });
   return firstFrame;
+}
+
+/** [height, width, 3] in [-1, 1] */
+async function firstFramePixels(
+  image: ImageSource | RgbValues,
+  width: number,
+  height: number,
+): Promise<Float32Array> {
+  if (typeof image !== 'object' || !('data' in image) || !(image.data instanceof Float32Array))
+    return fromBytes(fitImage(await readImage(image as ImageSource), width, height).data);
+  const { data } = image;
+  const isRight =
+    image.width === width && image.height === height && data.length === width * height * 3;
+  if (!isRight || !data.every((value) => value >= 0 && value <= 1)) {
+    const expected = `${width}x${height}x3 values in [0, 1]`;
+    const got = isRight ? 'others' : `${image.width}x${image.height}, ${data.length} values`;
+    throw new TubeletError('BAD_INPUT', 'generate', `image must be = ${expected}, got ${got}`);
+  }
+  return data.map((value) => 2 * value - 1);
 }
 
 async function decodeFrames(

@@ -1,7 +1,8 @@
 import { TubeletError } from '../../errors.js';
 import type { ImageSource } from '../../media/index.js';
 import type { GenerationDefaults } from '../generation-defaults.js';
-import type { SchedulerName } from './scheduler.js';
+import type { RgbValues } from '../video.js';
+import type { SchedulerConfig, SchedulerName } from './scheduler.js';
 import type { LatentSize } from './transformer.js';
 
 /** A video to make. What is left out is the model's default. */
@@ -10,8 +11,11 @@ export interface GenerateRequest {
   readonly prompt: string;
   /** What guidance leads away from. @defaultValue `''` */
   readonly negativePrompt?: string;
-  /** The first frame: cropped to the aspect, scaled to the size, held as it is. Models with `expand_timesteps` only. */
-  readonly image?: ImageSource;
+  /**
+   * The first frame, held as it is; models with `expand_timesteps` only. Cropped to the aspect and scaled to the size, but
+   * values must have the size.
+   */
+  readonly image?: ImageSource | RgbValues;
   /** Pixels; multiples of 16 and of what the autoencoder and the patches need. */
   readonly width?: number;
   readonly height?: number;
@@ -23,8 +27,11 @@ export interface GenerateRequest {
   readonly steps?: number;
   /** 1 or less is no guidance, at half the cost. */
   readonly guidanceScale?: number;
-  /** @defaultValue the checkpoint's own */
-  readonly scheduler?: SchedulerName;
+  /**
+   * By name, with the checkpoint's shift, or a diffusers scheduler_config.json.
+   * @defaultValue the checkpoint's own
+   */
+  readonly scheduler?: SchedulerName | SchedulerConfig;
   /** 0 to 2^53 - 1; the same seed gives the same video. @defaultValue a random one below 2^32 */
   readonly seed?: number;
   /** Starting noise [channels, frames, height, width] instead of the seed's. */
@@ -49,9 +56,9 @@ export interface StepProgress {
   latents(): Promise<Float32Array>;
 }
 
-/** `done` of `total` pieces of work of a stage: texts, steps, latent frames. */
+/** `done` of `total` pieces of work of a stage, in this order: texts, texts, the image, steps, latent frames. */
 export interface StageProgress {
-  readonly stage: 'text' | 'image' | 'denoise' | 'decode';
+  readonly stage: 'tokens' | 'text' | 'image' | 'denoise' | 'decode';
   readonly done: number;
   readonly total: number;
 }
@@ -82,12 +89,34 @@ export interface SizeRules {
 
 const mostSteps = 1000;
 
+/** Every option, so that a misspelt one is refused. */
+const options: Readonly<Record<keyof GenerateRequest, true>> = {
+  prompt: true,
+  negativePrompt: true,
+  image: true,
+  width: true,
+  height: true,
+  numFrames: true,
+  fps: true,
+  steps: true,
+  guidanceScale: true,
+  scheduler: true,
+  seed: true,
+  latents: true,
+  tiling: true,
+  signal: true,
+  onStep: true,
+  onProgress: true,
+};
+
 /** @throws TubeletError BAD_INPUT that names the value, and the nearest that would do */
 export function checkRequest(
   request: GenerateRequest,
   defaults: GenerationDefaults,
   rules: SizeRules,
 ): CheckedRequest {
+  const unknown = Object.keys(request).filter((name) => !Object.hasOwn(options, name));
+  require(unknown.length === 0, 'options', Object.keys(options).join(', '), unknown.join(', '));
   for (const [name, text] of Object.entries({
     prompt: request.prompt,
     negativePrompt: request.negativePrompt ?? '',

@@ -13,15 +13,19 @@ import {
   upload,
   type Weights,
 } from '@tubelet/runtime';
-import { cleanPrompt, loadTokenizer } from '../../text/index.js';
+import { TubeletError } from '../../errors.js';
+import { cleanPrompt, type EncodedText, loadTokenizer } from '../../text/index.js';
 import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
 
-/** A text as the transformer attends it. */
+/** The most that diffusers' pipelines take (`max_sequence_length`). */
+const longestText = 512;
+
+/** A prompt as the transformer attends it. */
 export interface EncodedPrompt {
+  /** Tokens of the cleaned text, special ones included, not padded. */
+  readonly ids: readonly number[];
   /** [maxLength, dim]; zeros behind the text, which are attended too. */
   readonly embeddings: Float32Array;
-  /** What did not fit, where something did not. */
-  readonly warning?: string;
 }
 
 /** Prompts to embeddings, as diffusers' Wan pipelines encode them (0.42.1, `_get_t5_prompt_embeds`). */
@@ -29,7 +33,9 @@ export interface PromptEncoder {
   readonly maxLength: number;
   readonly dim: number;
   readonly weights: Weights;
-  encode(prompts: readonly string[], options?: RunOptions): Promise<readonly EncodedPrompt[]>;
+  /** Cleans a prompt and cuts it to `maxLength` tokens. */
+  tokenize(prompt: string): EncodedText;
+  encode(texts: readonly EncodedText[], options?: RunOptions): Promise<readonly EncodedPrompt[]>;
 }
 
 export async function loadPromptEncoder(
@@ -43,7 +49,12 @@ export async function loadPromptEncoder(
     openWeights(folder.path('text_encoder')),
   ]);
   requireCheckpoint(textEncoderCheckpoint(config), weights);
-  const maxLength = Math.min(maxSequenceLength ?? tokenizer.maxLength, tokenizer.maxLength);
+  const maxLength = maxSequenceLength ?? tokenizer.maxLength;
+  if (!Number.isInteger(maxLength) || maxLength < 1 || maxLength > longestText) {
+    const expected = `a whole number from 1 to ${longestText}`;
+    const message = `maxSequenceLength must be = ${expected}, got ${maxLength}`;
+    throw new TubeletError('BAD_INPUT', 'model', message);
+  }
   const { modelDim: dim } = config;
   const distances = { maxLength };
   const branches = 2;
@@ -79,22 +90,13 @@ export async function loadPromptEncoder(
     maxLength,
     dim,
     weights,
-    async encode(prompts, options) {
-      const encoded = prompts.map((prompt) => tokenizer.encode(cleanPrompt(prompt), { maxLength }));
+    tokenize: (prompt) => tokenizer.encode(cleanPrompt(prompt), { maxLength }),
+    async encode(texts, options) {
       const results: EncodedPrompt[] = [];
-      for (let i = 0; i < encoded.length; i += branches) {
-        const some = encoded.slice(i, i + branches);
-        const embeddings = await run(
-          some.map(({ ids }) => ids),
-          options,
-        );
-        some.forEach(({ droppedTokens, droppedText }, k) => {
-          const warning =
-            droppedTokens > 0
-              ? `the prompt is longer than ${maxLength} tokens: ${droppedTokens} were dropped${droppedText ? `, "${droppedText.trim()}"` : ''}`
-              : undefined;
-          results.push({ embeddings: embeddings[k]!, warning });
-        });
+      for (let i = 0; i < texts.length; i += branches) {
+        const ids = texts.slice(i, i + branches).map((text) => text.ids);
+        const embeddings = await run(ids, options);
+        results.push(...ids.map((ids, k) => ({ ids, embeddings: embeddings[k]! })));
       }
       return results;
     },
