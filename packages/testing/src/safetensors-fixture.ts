@@ -9,6 +9,7 @@ export interface FixtureTensor {
 const readers: Readonly<Record<string, readonly [bytes: number, (at: DataView) => number]>> = {
   F32: [4, (at) => at.getFloat32(0, true)],
   F64: [8, (at) => at.getFloat64(0, true)],
+  U8: [1, (at) => at.getUint8(0)],
   I64: [8, (at) => Number(at.getBigInt64(0, true))],
 };
 
@@ -22,7 +23,8 @@ export async function readSafetensorsFixture(path: string): Promise<Map<string, 
   for (const [name, { dtype, shape, data_offsets }] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const reader = readers[dtype];
-    if (!reader) throw new Error(`${path}: dtype of ${name} must be = F32, F64, I64, got ${dtype}`);
+    if (!reader)
+      throw new Error(`${path}: dtype of ${name} must be = F32, F64, U8, I64, got ${dtype}`);
     const [bytes, read] = reader;
     const start = file.byteOffset + 8 + headerBytes + data_offsets[0];
     const values = Float64Array.from(

@@ -2,9 +2,11 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkDitCase } from './dit.js';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
+import { checkSpritesCase } from './sprites.js';
 import { checkTextEncoderCase } from './text-encoders.js';
 import { checkTokenizerCase } from './tokenizers.js';
 import { checkWanCase } from './wan.js';
+import { checkWanPipelineCase } from './wan-pipeline.js';
 import { checkWanVaeCase } from './wan-vae.js';
 
 /** What a run says about one case; `reason` is empty for a pass. */
@@ -23,9 +25,11 @@ type Check = (directory: string) => Promise<CaseResult & { readonly reason?: str
 const checks: Readonly<Record<string, Check>> = {
   dit: checkDitCase,
   samplers: checkSamplerCase,
+  sprites: checkSpritesCase,
   'text-encoders': checkTextEncoderCase,
   tokenizers: checkTokenizerCase,
   wan: checkWanCase,
+  'wan-pipeline': checkWanPipelineCase,
   'wan-vae': checkWanVaeCase,
 };
 
