@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkWords } from './check-words.mjs';
+import { opsPage, opsPagePath } from './ops-page.mjs';
 import { main, root } from './workspace.mjs';
 
 /** package folder -> package folders it may import. `testing` and `benchmarks` may import all. */
@@ -220,6 +221,12 @@ function* checkReadmes(tree) {
   }
 }
 
+function* checkOpsPage(tree) {
+  if (!tree.has('native/ops/ops.def')) return;
+  if (tree.get(opsPagePath) === opsPage((path) => tree.get(path))) return;
+  yield `${opsPagePath}: not what the table says; run node scripts/ops-page.mjs`;
+}
+
 const rules = [
   checkPackages,
   checkIncludes,
@@ -228,6 +235,7 @@ const rules = [
   checkNames,
   checkLength,
   checkReadmes,
+  checkOpsPage,
   checkWords,
 ];
 

@@ -1,9 +1,11 @@
 // Elementwise activation:
-//   silu        x / (1 + e^-x)                                    (swish; Hendrycks and Gimpel
-//   2016) gelu_tanh   x/2 · (1 + tanh(sqrt(2/π) · (x + 0.044715·x³)))   (gelu approximate="tanh",
-//   gelu_new) gelu_erf    x/2 · (1 + erf(x/√2))                             (gelu) quick_gelu  x /
-//   (1 + e^(-1.702·x))                            (CLIP) relu        max(x, 0), NaN stays NaN tanh
-//   tanh(x) x     f32 [...], last axis may be a slice
+//   silu        x / (1 + e^-x)                                    (swish; Hendrycks and Gimpel 2016)
+//   gelu_tanh   x/2 · (1 + tanh(sqrt(2/π) · (x + 0.044715·x³)))   (gelu approximate="tanh", gelu_new)
+//   gelu_erf    x/2 · (1 + erf(x/√2))                             (gelu)
+//   quick_gelu  x / (1 + e^(-1.702·x))                            (CLIP)
+//   relu        max(x, 0), NaN stays NaN
+//   tanh        tanh(x)
+//   x     f32 [...], last axis may be a slice
 //   -> y  f32 [...]; may be x itself
 #pragma once
 

@@ -1,11 +1,10 @@
 // adaLN modulation fused with its norm (DiT, Peebles and Xie 2022, section 3.2):
-//   y[t] = norm(x[t]) * (1 + modulation[row[t], scaleColumn + d]) + modulation[row[t], shiftColumn
-//   + d]
-// norm: layer = (x - mean) / sqrt(var + epsilon), without weights; rms = x / sqrt(mean(x²) +
-// epsilon).
+//   y[t,d] = norm(x[t])[d] * (1 + modulation[row[t], scaleColumn + d])
+//            + modulation[row[t], shiftColumn + d]
+// norm: layer = (x - mean) / sqrt(var + epsilon), without weights; rms = x / sqrt(mean(x²) + epsilon)
 //   x           f32 [T, D], last axis may be a slice
-//   modulation  f32 [R, S], S >= column + D; the projected conditioning, one row per distinct
-//   timestep row         i32 [T], 0 <= row < R
+//   modulation  f32 [R, S], S >= column + D; the projected conditioning, a row per distinct timestep
+//   row         i32 [T], 0 <= row < R
 //   -> y        f32 [T, D]; may be x itself
 #pragma once
 

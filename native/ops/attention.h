@@ -1,11 +1,11 @@
 // Scaled dot-product attention within segments of packed tokens (Vaswani et al. 2017; packing as in
-// NaViT, Dehghani et al. 2023). For each segment (qStart, qEnd, kStart, kEnd), head h, row q:
-//   y[q] = sum_k softmax_k(scale · q[q]·k[k] + bias[(k - kStart) - (q - qStart) + (B-1)/2, h]) ·
-//   v[k] q         f32 [Tq, heads·d], last axis may be a slice k         f32 [Tk, heads·d], last
-//   axis may be a slice v         f32 [Tk, heads·dv], last axis may be a slice segments  i32 [S,
-//   4], ranges half open, inside q and k; q ranges do not overlap, k ranges may bias      f32 [B,
-//   heads], B odd, optional; by relative distance (T5), reaches every pair of a
-//             segment
+// NaViT, Dehghani et al. 2023). For each segment (qStart, qEnd, kStart, kEnd), head and row q:
+//   y[q] = sum_k softmax_k(scale · q[q]·k[k] + bias[(k - kStart) - (q - qStart) + (B-1)/2, h]) · v[k]
+//   q         f32 [Tq, heads·d], last axis may be a slice
+//   k         f32 [Tk, heads·d], last axis may be a slice
+//   v         f32 [Tk, heads·dv], last axis may be a slice
+//   segments  i32 [S, 4], ranges half open, inside q and k; q ranges do not overlap, k ranges may
+//   bias      f32 [B, heads], B odd, optional; by relative distance (T5), reaches every pair
 //   -> y      f32 [Tq, heads·dv], no alias; a row of no segment, or of an empty key range, is 0
 // causal = 1 drops keys with k - kStart > q - qStart. scale multiplies before the bias; T5 has 1.
 // The sum over keys starts at kStart and its order depends on the key range alone.
