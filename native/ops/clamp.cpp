@@ -4,8 +4,8 @@ namespace tubelet {
 
 Shape Clamp::output_shape(const NodeTypes &node, const Attributes &attributes) {
   if (attributes.min > attributes.max)
-    fail_attribute(node, "attribute min must be", "at most max " + std::to_string(attributes.max),
-                   std::to_string(attributes.min));
+    fail_attribute(node, "attribute min must be", "at most max " + text_of(attributes.max),
+                   text_of(attributes.min));
   return node[x].shape;
 }
 

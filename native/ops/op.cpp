@@ -2,9 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 
 namespace tubelet {
+
+std::string text_of(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
 
 Shape::Shape(std::initializer_list<int64_t> list) {
   for (int64_t dim : list)
@@ -92,8 +99,8 @@ void AttributeReader::field(const char *name, double &value, double least) {
   value = number(name);
   if (value < least)
     throw Error(ErrorCode::bad_attribute, std::string(op),
-                std::string("attribute ") + name + " must be = at least " + std::to_string(least) +
-                    ", got " + std::to_string(value));
+                std::string("attribute ") + name + " must be = at least " + text_of(least) +
+                    ", got " + text_of(value));
 }
 
 void AttributeReader::field(const char *name, int64_t &value, int64_t least) {
@@ -101,7 +108,7 @@ void AttributeReader::field(const char *name, int64_t &value, int64_t least) {
   if (given != std::floor(given) || given < double(least) || given > 0x1p31)
     throw Error(ErrorCode::bad_attribute, std::string(op),
                 std::string("attribute ") + name + " must be = an integer from " +
-                    std::to_string(least) + " to 2^31, got " + std::to_string(given));
+                    std::to_string(least) + " to 2^31, got " + text_of(given));
   value = int64_t(given);
 }
 
@@ -109,8 +116,7 @@ void AttributeReader::field(const char *name, bool &value) {
   double given = number(name);
   if (given != 0 && given != 1)
     throw Error(ErrorCode::bad_attribute, std::string(op),
-                std::string("attribute ") + name + " must be = 0 or 1, got " +
-                    std::to_string(given));
+                std::string("attribute ") + name + " must be = 0 or 1, got " + text_of(given));
   value = given == 1;
 }
 

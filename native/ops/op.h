@@ -18,6 +18,9 @@
 
 namespace tubelet {
 
+/// A number as people write it: 3, 0.5, 1e-06.
+std::string text_of(double value);
+
 /// Dims of a graph tensor. Dim 0 may be a symbol: -1-k is symbol k, whose size a run gives.
 struct Shape {
   int32_t rank = 0;

@@ -1,0 +1,91 @@
+// conformance [--op NAME] [--isa LEVEL] [--list | --checks | --bench [--threads N]]
+// Exit code 1 where anything fails. --checks tests the refusals alone. --bench prints one JSON line per production case and level.
+#include "tests/options.h"
+
+#include <cstdio>
+#include <cstring>
+#include <exception>
+
+namespace tubelet {
+
+std::vector<IsaLevel> levels_of(const Options &options) {
+  std::vector<IsaLevel> levels;
+  for (const IsaLevel &level : isa_levels())
+    if (level.refused.empty() && (options.isa.empty() || options.isa == level.name))
+      levels.push_back(level);
+  return levels;
+}
+
+std::span<const Kernel *const> kernels_of(const IsaLevel &level, OpId op) {
+  const KernelList *list = level.kernels[size_t(op)];
+  if (!list)
+    return {};
+  return {list->kernels, size_t(list->count)};
+}
+
+namespace {
+
+bool read_options(int count, char **arguments, Options &options) {
+  for (int i = 1; i < count; i++) {
+    const std::string name = arguments[i];
+    const char *value = i + 1 < count ? arguments[i + 1] : nullptr;
+    if (name == "--list")
+      options.list = true;
+    else if (name == "--checks")
+      options.checks = true;
+    else if (name == "--bench")
+      options.bench = true;
+    else if (name == "--op" && value && find_op(value))
+      options.op = arguments[++i];
+    else if (name == "--isa" && value)
+      options.isa = arguments[++i];
+    else if (name == "--threads" && value && std::atoi(value) > 0)
+      options.threads = std::atoi(arguments[++i]);
+    else
+      return false;
+  }
+  return !levels_of(options).empty();
+}
+
+int run(const Options &options) {
+  std::vector<Case> cases;
+  for (Case &which : load_cases(TUBELET_CASES))
+    if (options.op.empty() || options.op == which.op->name)
+      cases.push_back(std::move(which));
+  if (options.list) {
+    for (const Case &which : cases)
+      std::printf("%s%s\n", which.text().c_str(), which.is_production ? " production" : "");
+    return 0;
+  }
+  if (options.bench) {
+    bench_cases(cases, options);
+    return 0;
+  }
+  if (options.checks)
+    return test_checks(options) ? 1 : 0;
+  int failures = test_cases(cases, options) + test_company(cases, options);
+  if (options.op.empty() || options.op == "normal")
+    failures += test_normal(options);
+  failures += test_checks(options);
+  std::printf("conformance: %zu cases, %zu levels, %d failures\n", cases.size(),
+              levels_of(options).size(), failures);
+  return failures ? 1 : 0;
+}
+
+} // namespace
+} // namespace tubelet
+
+int main(int count, char **arguments) {
+  tubelet::Options options;
+  if (!tubelet::read_options(count, arguments, options)) {
+    std::fprintf(stderr, "usage: conformance [--op NAME] [--isa LEVEL] [--list | --checks | "
+                         "--bench [--threads N]]\n");
+    return 2;
+  }
+  try {
+    return tubelet::run(options);
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,28 @@
+// Command line of the conformance program.
+#pragma once
+
+#include "cpu/isa.h"
+#include "tests/cases.h"
+
+namespace tubelet {
+
+struct Options {
+  std::string op, isa; ///< empty: all
+  int threads = 0;     ///< 0: 1 and 2, a benchmark all
+  bool list = false, checks = false, bench = false;
+};
+
+/// Levels that this machine runs, best first, or the chosen one.
+std::vector<IsaLevel> levels_of(const Options &options);
+
+/// A level's own kernels of an op; it may have none.
+std::span<const Kernel *const> kernels_of(const IsaLevel &level, OpId op);
+
+/// Each prints what failed and a summary, and returns the number of failures.
+int test_cases(const std::vector<Case> &cases, const Options &options);
+int test_company(const std::vector<Case> &cases, const Options &options);
+int test_normal(const Options &options);
+int test_checks(const Options &options);
+void bench_cases(const std::vector<Case> &cases, const Options &options);
+
+} // namespace tubelet
