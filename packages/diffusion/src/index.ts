@@ -31,6 +31,8 @@ export type {
   Step,
 } from './schedule.js';
 export { parseSchedulerConfig, schedulerFromConfig } from './scheduler-from-config.js';
+export { cogVideoXDdim } from './schedulers/cogvideox-ddim.js';
+export { cogVideoXDpm } from './schedulers/cogvideox-dpm.js';
 export { ddim } from './schedulers/ddim.js';
 export { ddimInverse } from './schedulers/ddim-inverse.js';
 export { ddpm } from './schedulers/ddpm.js';
@@ -45,4 +47,5 @@ export { flowMatchHeunDiscrete } from './schedulers/flow-match-heun-discrete.js'
 export { gaussianDiffusion } from './schedulers/gaussian-diffusion.js';
 export { heunDiscrete } from './schedulers/heun-discrete.js';
 export { lcm } from './schedulers/lcm.js';
+export { pndm } from './schedulers/pndm.js';
 export { unipcMultistep } from './schedulers/unipc-multistep.js';

@@ -1,5 +1,7 @@
 import { mustBe, TubeletError } from './error.js';
 import type { Scheduler } from './schedule.js';
+import { cogVideoXDdim } from './schedulers/cogvideox-ddim.js';
+import { cogVideoXDpm } from './schedulers/cogvideox-dpm.js';
 import { ddim } from './schedulers/ddim.js';
 import { ddimInverse } from './schedulers/ddim-inverse.js';
 import { ddpm } from './schedulers/ddpm.js';
@@ -12,12 +14,15 @@ import { flowMatchEulerDiscrete } from './schedulers/flow-match-euler-discrete.j
 import { flowMatchHeunDiscrete } from './schedulers/flow-match-heun-discrete.js';
 import { heunDiscrete } from './schedulers/heun-discrete.js';
 import { lcm } from './schedulers/lcm.js';
+import { pndm } from './schedulers/pndm.js';
 import { unipcMultistep } from './schedulers/unipc-multistep.js';
 
 type Config = Readonly<Record<string, unknown>>;
 
 /** diffusers' class names. */
 const schedulers: Readonly<Record<string, (config: Config) => Scheduler>> = {
+  CogVideoXDDIMScheduler: cogVideoXDdim,
+  CogVideoXDPMScheduler: cogVideoXDpm,
   DDIMInverseScheduler: ddimInverse,
   DDIMScheduler: ddim,
   DDPMScheduler: ddpm,
@@ -30,6 +35,7 @@ const schedulers: Readonly<Record<string, (config: Config) => Scheduler>> = {
   FlowMatchHeunDiscreteScheduler: flowMatchHeunDiscrete,
   HeunDiscreteScheduler: heunDiscrete,
   LCMScheduler: lcm,
+  PNDMScheduler: pndm,
   UniPCMultistepScheduler: unipcMultistep,
 };
 

@@ -44,7 +44,8 @@ describe('schedulerFromConfig', () => {
   });
 
   it.each([
-    [{ _class_name: 'PNDMScheduler' }, /_class_name must be = .*LCMScheduler.*, got PNDMScheduler/],
+    [{ _class_name: 'TCDScheduler' }, /_class_name must be = .*LCMScheduler.*, got TCDScheduler/],
+    [{ _class_name: 'PNDMScheduler' }, /skip_prk_steps must be = true/],
     [{}, /_class_name must be/],
     [
       { _class_name: 'DDPMScheduler', beta_schedule: 'cosine' },

@@ -197,6 +197,8 @@ describe('flow matching', () => {
 });
 
 const everyClass: readonly (readonly [string, Record<string, unknown>, ScheduleOptions])[] = [
+  ['CogVideoXDDIMScheduler', {}, {}],
+  ['CogVideoXDPMScheduler', { rescale_betas_zero_snr: true }, {}],
   ['DDIMScheduler', {}, { eta: 0.5 }],
   ['DDPMScheduler', { variance_type: 'learned_range' }, {}],
   ['DPMSolverMultistepScheduler', { algorithm_type: 'sde-dpmsolver++', solver_order: 3 }, {}],

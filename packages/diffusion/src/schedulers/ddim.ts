@@ -3,17 +3,10 @@ import { boolean, type ConfigOf, integer, number, oneOf, readConfig } from '../c
 import { denoised, limitData, thresholdFields } from '../data-limits.js';
 import { mustBe } from '../error.js';
 import { type NoiseTable, noiseTable, tableFields } from '../noise-table.js';
-import {
-  beginOf,
-  checkFinite,
-  checkOptions,
-  checkTrainingTimesteps,
-  range,
-  stepCount,
-} from '../options.js';
+import { beginOf, checkFinite, checkOptions, range } from '../options.js';
 import { mixtureOf, predictedData, predictedNoise } from '../prediction.js';
 import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
-import { roundHalfEven, spacedTimesteps } from '../spacing.js';
+import { stridedTimesteps } from '../strided-timesteps.js';
 
 const name = 'DDIMScheduler';
 
@@ -47,18 +40,10 @@ function schedule(config: Config, { alphasCumprod }: NoiseTable, options: Schedu
   checkOptions(name, options, 'eta', 'useClippedModelOutput');
   const { eta = 0, useClippedModelOutput = false } = options;
   if (!(eta >= 0 && Number.isFinite(eta))) throw mustBe(name, 'eta', 'a number from 0', eta);
-  const train = config.num_train_timesteps;
-  const count = stepCount(name, options, train);
-  const timesteps = spacedTimesteps({
-    spacing: config.timestep_spacing,
-    count,
-    train,
-    offset: config.steps_offset,
-  }).map(roundHalfEven);
-  checkTrainingTimesteps(name, timesteps, train);
+  const { timesteps, stride } = stridedTimesteps(name, config, options);
+  const count = timesteps.length;
   const begin = beginOf(name, options, count);
   const last = config.set_alpha_to_one ? 1 : alphasCumprod[0];
-  const stride = Math.floor(train / count);
   const steps = range(begin, count).map((i): Step => {
     const timestep = timesteps[i];
     const mixture = mixtureOf(alphasCumprod[timestep]);
