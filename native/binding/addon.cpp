@@ -22,10 +22,6 @@ Napi::Object Instance::construct(const Napi::FunctionReference &constructor, Han
   return constructor.New({});
 }
 
-Napi::Symbol dispose_symbol(Napi::Env env) {
-  return Napi::Symbol::WellKnown(env, "dispose").As<Napi::Symbol>();
-}
-
 namespace {
 
 const char *name_of(InputKind kind) {

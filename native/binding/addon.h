@@ -40,7 +40,4 @@ struct Instance {
   Napi::Object construct(const Napi::FunctionReference &constructor, Handoff given);
 };
 
-/// `Symbol.dispose`, so that `using` works on all four classes.
-Napi::Symbol dispose_symbol(Napi::Env env);
-
 } // namespace tubelet::binding

@@ -1,5 +1,6 @@
 #include "binding/buffer.h"
 
+#include "binding/entry.h"
 #include "binding/errors.h"
 
 #include <cstring>
@@ -81,13 +82,14 @@ size_t offset_of(Napi::Value value, const Buffer &buffer, size_t bytes) {
 } // namespace
 
 Napi::Function JsBuffer::define(Napi::Env env) {
-  return DefineClass(
-      env, "Buffer",
-      {InstanceAccessor<&JsBuffer::bytes>("bytes"),
-       InstanceAccessor<&JsBuffer::is_read_only>("isReadOnly"),
-       InstanceMethod<&JsBuffer::write>("write"), InstanceMethod<&JsBuffer::read>("read"),
-       InstanceMethod<&JsBuffer::view_of>("view"), InstanceMethod<&JsBuffer::dispose>("dispose"),
-       InstanceMethod<&JsBuffer::dispose>(dispose_symbol(env))});
+  return DefineClass(env, "Buffer",
+                     {getter<JsBuffer, &JsBuffer::bytes>("bytes"),
+                      getter<JsBuffer, &JsBuffer::is_read_only>("isReadOnly"),
+                      method<JsBuffer, &JsBuffer::write>("write"),
+                      method<JsBuffer, &JsBuffer::read>("read"),
+                      method<JsBuffer, &JsBuffer::view_of>("view"),
+                      method<JsBuffer, &JsBuffer::dispose>("dispose"),
+                      dispose_method<JsBuffer, &JsBuffer::dispose>(env)});
 }
 
 JsBuffer::JsBuffer(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsBuffer>(info) {
@@ -96,13 +98,13 @@ JsBuffer::JsBuffer(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsBuffer>(
     if (!instance.handoff || !instance.handoff->buffer)
       throw Error(ErrorCode::bad_input, "buffer",
                   "a Buffer must be made by = Device.allocate, Device.map or Buffer.view, got new");
+    napi_type_tag tag = instance.tag(Kind::buffer);
+    info.This().As<Napi::Object>().TypeTag(&tag);
     owner = instance.handoff->owner;
     core = std::move(instance.handoff->buffer);
     owner->add(this);
     external_bytes = instance.handoff->external_bytes;
     Napi::MemoryManagement::AdjustExternalMemory(Env(), external_bytes);
-    napi_type_tag tag = instance.tag(Kind::buffer);
-    info.This().As<Napi::Object>().TypeTag(&tag);
   });
 }
 
@@ -122,11 +124,11 @@ const std::shared_ptr<Buffer> &JsBuffer::opened() const {
 }
 
 Napi::Value JsBuffer::bytes(const Napi::CallbackInfo &info) {
-  return guarded(Env(), [&] { return Napi::Number::New(info.Env(), double(opened()->bytes())); });
+  return Napi::Number::New(info.Env(), double(opened()->bytes()));
 }
 
 Napi::Value JsBuffer::is_read_only(const Napi::CallbackInfo &info) {
-  return guarded(Env(), [&] { return Napi::Boolean::New(info.Env(), opened()->is_read_only()); });
+  return Napi::Boolean::New(info.Env(), opened()->is_read_only());
 }
 
 Napi::Value JsBuffer::write(const Napi::CallbackInfo &info) {
@@ -157,15 +159,13 @@ Napi::Value JsBuffer::read(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value JsBuffer::view_of(const Napi::CallbackInfo &info) {
-  return guarded(Env(), [&] {
-    int64_t offset = whole_number({"buffer", "offset"}, info[0], 0, most_bytes);
-    int64_t bytes = whole_number({"buffer", "bytes"}, info[1], 0, most_bytes);
-    if (offset % view_alignment != 0)
-      refuse({"buffer", "offset"}, "a multiple of " + std::to_string(view_alignment), info[0]);
-    auto view = Buffer::view(opened(), size_t(offset), size_t(bytes));
-    Instance &instance = Instance::of(Env());
-    return instance.construct(instance.buffer_class, {owner, std::move(view), nullptr});
-  });
+  int64_t offset = whole_number({"buffer", "offset"}, info[0], 0, most_bytes);
+  int64_t bytes = whole_number({"buffer", "bytes"}, info[1], 0, most_bytes);
+  if (offset % view_alignment != 0)
+    refuse({"buffer", "offset"}, "a multiple of " + std::to_string(view_alignment), info[0]);
+  auto view = Buffer::view(opened(), size_t(offset), size_t(bytes));
+  Instance &instance = Instance::of(Env());
+  return instance.construct(instance.buffer_class, {owner, std::move(view), nullptr});
 }
 
 Napi::Value JsBuffer::dispose(const Napi::CallbackInfo &info) {

@@ -9,6 +9,8 @@ namespace tubelet::binding {
 /// Owns its bytes, which its views, and jobs already queued, share until they are done.
 class JsBuffer : public Napi::ObjectWrap<JsBuffer>, public Child {
 public:
+  static constexpr const char *op = "buffer";
+  static constexpr Kind kind = Kind::buffer;
   static Napi::Function define(Napi::Env env);
   explicit JsBuffer(const Napi::CallbackInfo &info);
   ~JsBuffer() override { release(); }

@@ -2,6 +2,7 @@
 
 #include "binding/arguments.h"
 #include "binding/buffer.h"
+#include "binding/entry.h"
 #include "binding/errors.h"
 #include "binding/graph.h"
 #include "binding/plan.h"
@@ -69,12 +70,13 @@ void OpenDevice::close() {
 Napi::Function JsDevice::define(Napi::Env env) {
   return DefineClass(
       env, "Device",
-      {InstanceAccessor<&JsDevice::kind>("kind"), InstanceAccessor<&JsDevice::threads>("threads"),
-       InstanceAccessor<&JsDevice::isa>("isa"),
-       InstanceAccessor<&JsDevice::bytes_in_use>("bytesInUse"),
-       InstanceMethod<&JsDevice::allocate>("allocate"), InstanceMethod<&JsDevice::map>("map"),
-       InstanceMethod<&JsDevice::compile>("compile"), InstanceMethod<&JsDevice::dispose>("dispose"),
-       InstanceMethod<&JsDevice::dispose>(dispose_symbol(env))});
+      {getter<JsDevice, &JsDevice::kind_name>("kind"),
+       getter<JsDevice, &JsDevice::threads>("threads"), getter<JsDevice, &JsDevice::isa>("isa"),
+       getter<JsDevice, &JsDevice::bytes_in_use>("bytesInUse"),
+       method<JsDevice, &JsDevice::allocate>("allocate"), method<JsDevice, &JsDevice::map>("map"),
+       method<JsDevice, &JsDevice::compile>("compile"),
+       method<JsDevice, &JsDevice::dispose>("dispose"),
+       dispose_method<JsDevice, &JsDevice::dispose>(env)});
 }
 
 JsDevice::JsDevice(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsDevice>(info) {
@@ -99,41 +101,34 @@ const std::shared_ptr<OpenDevice> &JsDevice::opened() const {
   return owner;
 }
 
-Napi::Value JsDevice::kind(const Napi::CallbackInfo &info) {
-  return guarded(Env(), [&] { return Napi::String::New(info.Env(), opened()->device()->kind()); });
+Napi::Value JsDevice::kind_name(const Napi::CallbackInfo &info) {
+  return Napi::String::New(info.Env(), opened()->device()->kind());
 }
 
 Napi::Value JsDevice::threads(const Napi::CallbackInfo &info) {
-  return guarded(Env(),
-                 [&] { return Napi::Number::New(info.Env(), opened()->device()->threads()); });
+  return Napi::Number::New(info.Env(), opened()->device()->threads());
 }
 
 Napi::Value JsDevice::isa(const Napi::CallbackInfo &info) {
-  return guarded(Env(), [&] { return Napi::String::New(info.Env(), opened()->device()->isa()); });
+  return Napi::String::New(info.Env(), opened()->device()->isa());
 }
 
 Napi::Value JsDevice::bytes_in_use(const Napi::CallbackInfo &info) {
-  return guarded(Env(), [&] {
-    return Napi::Number::New(info.Env(), double(opened()->device()->bytes_in_use()));
-  });
+  return Napi::Number::New(info.Env(), double(opened()->device()->bytes_in_use()));
 }
 
 Napi::Value JsDevice::allocate(const Napi::CallbackInfo &info) {
-  return guarded(Env(), [&] {
-    int64_t bytes = whole_number({"device", "bytes"}, info[0], 0, most_bytes);
-    auto buffer = Buffer::allocate(opened()->device(), size_t(bytes));
-    Instance &instance = Instance::of(Env());
-    return instance.construct(instance.buffer_class, {owner, std::move(buffer), nullptr, bytes});
-  });
+  int64_t bytes = whole_number({"device", "bytes"}, info[0], 0, most_bytes);
+  auto buffer = Buffer::allocate(opened()->device(), size_t(bytes));
+  Instance &instance = Instance::of(Env());
+  return instance.construct(instance.buffer_class, {owner, std::move(buffer), nullptr, bytes});
 }
 
 Napi::Value JsDevice::map(const Napi::CallbackInfo &info) {
-  return guarded(Env(), [&] {
-    std::string path = text({"device", "path"}, info[0]);
-    auto buffer = Buffer::map(opened()->device(), path);
-    Instance &instance = Instance::of(Env());
-    return instance.construct(instance.buffer_class, {owner, std::move(buffer), nullptr});
-  });
+  std::string path = text({"device", "path"}, info[0]);
+  auto buffer = Buffer::map(opened()->device(), path);
+  Instance &instance = Instance::of(Env());
+  return instance.construct(instance.buffer_class, {owner, std::move(buffer), nullptr});
 }
 
 Napi::Value JsDevice::compile(const Napi::CallbackInfo &info) {

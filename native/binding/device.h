@@ -39,11 +39,13 @@ private:
 /// Owns its share of an OpenDevice; disposing it closes every Buffer and Plan made by it.
 class JsDevice : public Napi::ObjectWrap<JsDevice> {
 public:
+  static constexpr const char *op = "device";
+  static constexpr Kind kind = Kind::device;
   static Napi::Function define(Napi::Env env);
   explicit JsDevice(const Napi::CallbackInfo &info);
 
 private:
-  Napi::Value kind(const Napi::CallbackInfo &info);
+  Napi::Value kind_name(const Napi::CallbackInfo &info);
   Napi::Value threads(const Napi::CallbackInfo &info);
   Napi::Value isa(const Napi::CallbackInfo &info);
   Napi::Value bytes_in_use(const Napi::CallbackInfo &info);

@@ -1,5 +1,6 @@
 #include "binding/graph.h"
 
+#include "binding/entry.h"
 #include "binding/errors.h"
 
 namespace tubelet::binding {
@@ -7,10 +8,10 @@ namespace tubelet::binding {
 Napi::Function JsGraph::define(Napi::Env env) {
   return DefineClass(
       env, "Graph",
-      {InstanceAccessor<&JsGraph::symbols>("symbols"), InstanceAccessor<&JsGraph::inputs>("inputs"),
-       InstanceAccessor<&JsGraph::outputs>("outputs"),
-       InstanceAccessor<&JsGraph::weights>("weights"), InstanceMethod<&JsGraph::dispose>("dispose"),
-       InstanceMethod<&JsGraph::dispose>(dispose_symbol(env))});
+      {getter<JsGraph, &JsGraph::symbols>("symbols"), getter<JsGraph, &JsGraph::inputs>("inputs"),
+       getter<JsGraph, &JsGraph::outputs>("outputs"), getter<JsGraph, &JsGraph::weights>("weights"),
+       method<JsGraph, &JsGraph::dispose>("dispose"),
+       dispose_method<JsGraph, &JsGraph::dispose>(env)});
 }
 
 JsGraph::JsGraph(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsGraph>(info) {
@@ -29,13 +30,11 @@ const std::shared_ptr<const Graph> &JsGraph::opened() const {
 }
 
 Napi::Value JsGraph::symbols(const Napi::CallbackInfo &info) {
-  return guarded(Env(), [&] {
-    const std::vector<std::string> &names = opened()->symbols;
-    auto list = Napi::Array::New(info.Env(), names.size());
-    for (size_t i = 0; i < names.size(); i++)
-      list.Set(uint32_t(i), Napi::String::New(info.Env(), names[i]));
-    return list;
-  });
+  const std::vector<std::string> &names = opened()->symbols;
+  auto list = Napi::Array::New(info.Env(), names.size());
+  for (size_t i = 0; i < names.size(); i++)
+    list.Set(uint32_t(i), Napi::String::New(info.Env(), names[i]));
+  return list;
 }
 
 Napi::Value JsGraph::inputs(const Napi::CallbackInfo &) { return describe_tensors(&Graph::inputs); }
@@ -49,24 +48,22 @@ Napi::Value JsGraph::weights(const Napi::CallbackInfo &) {
 }
 
 Napi::Value JsGraph::describe_tensors(const std::vector<int> Graph::*member) {
-  return guarded(Env(), [&] {
-    const Graph &graph = *opened();
-    const std::vector<int> &ids = graph.*member;
-    auto list = Napi::Array::New(Env(), ids.size());
-    for (size_t i = 0; i < ids.size(); i++) {
-      Napi::HandleScope scope(Env());
-      const GraphTensor &tensor = graph.tensors[ids[i]];
-      auto shape = Napi::Array::New(Env(), size_t(tensor.shape.rank));
-      for (int axis = 0; axis < tensor.shape.rank; axis++)
-        shape.Set(uint32_t(axis), Napi::Number::New(Env(), double(tensor.shape[axis])));
-      auto description = Napi::Object::New(Env());
-      description.Set("name", Napi::String::New(Env(), tensor.name));
-      description.Set("dtype", Napi::String::New(Env(), name_of(tensor.dtype)));
-      description.Set("shape", shape);
-      list.Set(uint32_t(i), description);
-    }
-    return list;
-  });
+  const Graph &graph = *opened();
+  const std::vector<int> &ids = graph.*member;
+  auto list = Napi::Array::New(Env(), ids.size());
+  for (size_t i = 0; i < ids.size(); i++) {
+    Napi::HandleScope scope(Env());
+    const GraphTensor &tensor = graph.tensors[ids[i]];
+    auto shape = Napi::Array::New(Env(), size_t(tensor.shape.rank));
+    for (int axis = 0; axis < tensor.shape.rank; axis++)
+      shape.Set(uint32_t(axis), Napi::Number::New(Env(), double(tensor.shape[axis])));
+    auto description = Napi::Object::New(Env());
+    description.Set("name", Napi::String::New(Env(), tensor.name));
+    description.Set("dtype", Napi::String::New(Env(), name_of(tensor.dtype)));
+    description.Set("shape", shape);
+    list.Set(uint32_t(i), description);
+  }
+  return list;
 }
 
 Napi::Value JsGraph::dispose(const Napi::CallbackInfo &info) {

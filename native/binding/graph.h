@@ -8,6 +8,8 @@ namespace tubelet::binding {
 /// Owns its share of a parsed graph; plans compiled from it keep their own.
 class JsGraph : public Napi::ObjectWrap<JsGraph> {
 public:
+  static constexpr const char *op = "graph";
+  static constexpr Kind kind = Kind::graph;
   static Napi::Function define(Napi::Env env);
   explicit JsGraph(const Napi::CallbackInfo &info);
 

@@ -2,6 +2,7 @@
 
 #include "binding/arguments.h"
 #include "binding/buffer.h"
+#include "binding/entry.h"
 #include "binding/errors.h"
 
 #include <algorithm>
@@ -48,11 +49,11 @@ private:
 Napi::Function JsPlan::define(Napi::Env env) {
   return DefineClass(
       env, "Plan",
-      {InstanceAccessor<&JsPlan::arena_bytes>("arenaBytes"),
-       InstanceAccessor<&JsPlan::packed_bytes>("packedBytes"),
-       InstanceMethod<&JsPlan::explain>("explain"), InstanceMethod<&JsPlan::run>("run"),
-       InstanceMethod<&JsPlan::profile>("profile"), InstanceMethod<&JsPlan::dispose>("dispose"),
-       InstanceMethod<&JsPlan::dispose>(dispose_symbol(env))});
+      {getter<JsPlan, &JsPlan::arena_bytes>("arenaBytes"),
+       getter<JsPlan, &JsPlan::packed_bytes>("packedBytes"),
+       method<JsPlan, &JsPlan::explain>("explain"), method<JsPlan, &JsPlan::run>("run"),
+       method<JsPlan, &JsPlan::profile>("profile"), method<JsPlan, &JsPlan::dispose>("dispose"),
+       dispose_method<JsPlan, &JsPlan::dispose>(env)});
 }
 
 JsPlan::JsPlan(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsPlan>(info) {
@@ -60,13 +61,13 @@ JsPlan::JsPlan(const Napi::CallbackInfo &info) : Napi::ObjectWrap<JsPlan>(info) 
     Instance &instance = Instance::of(Env());
     if (!instance.handoff || !instance.handoff->plan)
       throw Error(ErrorCode::bad_input, "plan", "a Plan must be made by = Device.compile, got new");
+    napi_type_tag tag = instance.tag(Kind::plan);
+    info.This().As<Napi::Object>().TypeTag(&tag);
     owner = instance.handoff->owner;
     core = std::move(instance.handoff->plan);
     owner->add(this);
     external_bytes = instance.handoff->external_bytes;
     Napi::MemoryManagement::AdjustExternalMemory(Env(), external_bytes);
-    napi_type_tag tag = instance.tag(Kind::plan);
-    info.This().As<Napi::Object>().TypeTag(&tag);
   });
 }
 
@@ -86,17 +87,15 @@ const std::shared_ptr<Plan> &JsPlan::opened() const {
 }
 
 Napi::Value JsPlan::arena_bytes(const Napi::CallbackInfo &info) {
-  return guarded(Env(),
-                 [&] { return Napi::Number::New(info.Env(), double(opened()->arena_bytes())); });
+  return Napi::Number::New(info.Env(), double(opened()->arena_bytes()));
 }
 
 Napi::Value JsPlan::packed_bytes(const Napi::CallbackInfo &info) {
-  return guarded(Env(),
-                 [&] { return Napi::Number::New(info.Env(), double(opened()->packed_bytes())); });
+  return Napi::Number::New(info.Env(), double(opened()->packed_bytes()));
 }
 
 Napi::Value JsPlan::explain(const Napi::CallbackInfo &info) {
-  return guarded(Env(), [&] { return Napi::String::New(info.Env(), opened()->explain()); });
+  return Napi::String::New(info.Env(), opened()->explain());
 }
 
 Napi::Value JsPlan::run(const Napi::CallbackInfo &info) { return start(info, false); }

@@ -8,6 +8,8 @@ namespace tubelet::binding {
 /// Owns its share of a compiled plan, which runs already queued share until they are done.
 class JsPlan : public Napi::ObjectWrap<JsPlan>, public Child {
 public:
+  static constexpr const char *op = "plan";
+  static constexpr Kind kind = Kind::plan;
   static Napi::Function define(Napi::Env env);
   explicit JsPlan(const Napi::CallbackInfo &info);
   ~JsPlan() override { release(); }

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { type Device, loadAddon } from '../src/index.js';
+import { loadAddon } from '../src/index.js';
 
 const addon = loadAddon();
 const device = new addon.Device({ kind: 'cpu', threads: 1 });
@@ -273,11 +273,24 @@ describe('a bad call is an error', () => {
     expect((error as Error).message.startsWith(message), (error as Error).message).toBe(true);
   });
 
-  test('methods of another class', () => {
-    const prototype: Device = addon.Device.prototype;
-    expect(() => prototype.allocate.call(buffer as never, 1)).toThrow(TypeError);
-    expect(() => prototype.dispose.call({} as never)).toThrow(TypeError);
-    expect(() => Reflect.get(prototype, 'kind', buffer)).toThrow();
+  test('methods and getters on an object of another class', async () => {
+    const objects = [device, buffer, graph, await plan];
+    const receivers = [...objects, {}, null, undefined, 3, new Proxy(buffer, {})];
+    for (const object of objects) {
+      const prototype = Object.getPrototypeOf(object);
+      const members = Object.getOwnPropertyDescriptors(prototype);
+      const names = Reflect.ownKeys(members).filter((name) => name !== 'constructor');
+      expect(names).toContain(Symbol.dispose);
+      for (const name of names) {
+        const { value, get } = members[name as string];
+        for (const receiver of receivers) {
+          if (receiver === object) continue;
+          const call = () => Reflect.apply(value ?? get, receiver, []);
+          expect(call, String(name)).toThrow(/this must be|Illegal invocation/);
+        }
+      }
+    }
     expect(() => Reflect.apply(addon.Device, undefined, [{ kind: 'cpu' }])).toThrow(TypeError);
+    expect(buffer.bytes).toBe(8);
   });
 });
