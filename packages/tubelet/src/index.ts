@@ -6,6 +6,7 @@ export { type LoadOptions, loadPipeline } from './pipelines/load-pipeline.js';
 export type { RgbValues, Video } from './pipelines/video.js';
 export type { Pipeline } from './pipelines/wan/pipeline.js';
 export type {
+  CheckedRequest,
   GenerateRequest,
   StageProgress,
   StepProgress,

@@ -28,6 +28,12 @@ export interface Pipeline extends AsyncDisposable {
    * give no finite numbers; OUT_OF_MEMORY
    */
   generate(request: GenerateRequest): Promise<Video>;
+  /**
+   * What `generate` would do: every default filled in, without any work.
+   *
+   * @throws TubeletError BAD_INPUT, UNSUPPORTED or BAD_CONFIG, as `generate` would at its start
+   */
+  check(request: GenerateRequest): CheckedRequest;
   /** What `generate` makes of its prompts: cleaned, as tokens, encoded. */
   encodePrompts(
     prompts: readonly string[],
@@ -83,16 +89,15 @@ export async function loadWanPipeline(
     defaults,
     takesImage,
     generate: (request) => generate(parts, request),
+    check: (request) => check(parts, request).checked,
     encodePrompts: (texts, options) => prompts.encode(texts.map(prompts.tokenize), options),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
 }
 
-async function generate(parts: Parts, request: GenerateRequest): Promise<Video> {
-  const { prompts, transformer, autoencoder } = parts;
-  const { signal } = request;
-  if (signal?.aborted) throw aborted(signal);
+function check(parts: Parts, request: GenerateRequest) {
+  const { transformer, autoencoder } = parts;
   const checked = checkRequest(request, parts.defaults, {
     ...vaeFactors(autoencoder.config),
     patchSize: transformer.config.patchSize,
@@ -105,6 +110,15 @@ async function generate(parts: Parts, request: GenerateRequest): Promise<Video> 
     throw new TubeletError('BAD_INPUT', 'generate', message);
   }
   const scheduler = chooseScheduler(parts.schedulerConfig, request.scheduler);
+  const schedule = scheduler.schedule({ steps: checked.steps, precision: 'single' });
+  return { checked, schedule };
+}
+
+async function generate(parts: Parts, request: GenerateRequest): Promise<Video> {
+  const { prompts } = parts;
+  const { signal } = request;
+  if (signal?.aborted) throw aborted(signal);
+  const { checked, schedule } = check(parts, request);
 
   const guided = checked.guidanceScale > 1;
   const { onProgress } = request;
@@ -123,7 +137,7 @@ async function generate(parts: Parts, request: GenerateRequest): Promise<Video> 
   const heldFrame =
     request.image === undefined ? undefined : await encodeFirstFrame(parts, request, checked);
   const latents = await denoiseLatents(parts, request, checked, {
-    schedule: scheduler.schedule({ steps: checked.steps, precision: 'single' }),
+    schedule,
     guidance: guided ? classifierFree({ scale: checked.guidanceScale }) : unguided,
     texts: encoded.map(({ embeddings }) => embeddings),
     heldFrame,

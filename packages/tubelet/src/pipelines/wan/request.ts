@@ -72,6 +72,7 @@ export interface CheckedRequest {
   readonly steps: number;
   readonly guidanceScale: number;
   readonly seed: number;
+  /** What is denoised. */
   readonly latent: LatentSize;
 }
 

@@ -1,0 +1,31 @@
+import { inspect } from 'node:util';
+import { TubeletError } from 'tubelet';
+
+/** Options of the command line by the request's names for them. */
+const optionNames: Readonly<Record<string, string>> = {
+  width: '--size: width',
+  height: '--size: height',
+  size: '--size: picture',
+  numFrames: '--frames',
+  steps: '--steps',
+  guidanceScale: '--guidance',
+  seed: '--seed',
+  fps: '--fps',
+  scheduler: '--scheduler',
+  scale: '--scale',
+  threads: '--threads',
+  image: '--image',
+};
+
+/** What a user reads of an error: a sentence, or with `debug` everything. */
+export function describeFailure(error: unknown, debug: boolean): string {
+  if (debug) return `tubelet: ${inspect(error)}`;
+  if (!(error instanceof Error)) return `tubelet: ${error}`;
+  if (!TubeletError.isInstance(error))
+    return `tubelet: ${error.message} (unexpected; --debug shows where)`;
+  const message = error.message.replace(
+    /^\[(?:generate|writeVideo|device)\] (\w+)/,
+    (whole, name: string) => optionNames[name] ?? whole,
+  );
+  return `tubelet: ${message}`;
+}

@@ -1,0 +1,108 @@
+import { randomInt } from 'node:crypto';
+import { modelDirectory } from '@tubelet/model-sprites';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type GenerationDefaults, schedulerNames } from 'tubelet';
+import { type GenerateOptions, generate } from './generate.js';
+import type { Terminal } from './terminal.js';
+
+/** What commander gives: values as parsed, absent where not typed. */
+type Typed = Omit<GenerateOptions, 'prompt' | 'model' | 'width' | 'height' | 'seed' | 'out'> & {
+  readonly size?: { readonly width: number; readonly height: number };
+  readonly model?: string;
+  readonly seed?: number;
+  readonly out?: string;
+};
+
+export function addGenerateCommand(
+  program: Command,
+  of: {
+    readonly terminal: Terminal;
+    /** Of the model that is used without --model. */
+    readonly defaults: GenerationDefaults;
+    readonly version: string;
+  },
+): void {
+  const { terminal, defaults, version } = of;
+  const { width, height, numFrames, steps, guidanceScale, fps, upscale } = defaults;
+  program
+    .command('generate')
+    .description('make a video of a prompt, or a still with --frames 1')
+    .usage('[options] "<prompt>"')
+    .argument('<prompt>', 'what the video shows, in English or Chinese; may be empty ("")')
+    .optionsGroup('Result:')
+    .option(
+      '--out <file>',
+      '.mp4, .gif, .webp or .png, many frames as a sheet (default: tubelet-SEED.mp4)',
+    )
+    .option('--size <WxH>', `pixels, before --scale (default: ${width}x${height})`, parseSize)
+    .option('--frames <n>', `4k + 1; 1 is a still (default: ${numFrames})`, parseWhole)
+    .option('--fps <n>', `frames a second (default: ${fps})`, parseNumber)
+    .option('--scale <n>', `enlarge by whole pixels, unblended (default: ${upscale})`, parseWhole)
+    .optionsGroup('Content:')
+    .option('--negative <text>', 'what it should not show (default: "")')
+    .option('--image <file>', 'the first frame, cropped and scaled to the size')
+    .option('--seed <n>', 'the same seed gives the same file (default: a random one)', parseWhole)
+    .optionsGroup('Denoising:')
+    .option('--steps <n>', `more are slower and finer (default: ${steps})`, parseWhole)
+    .option(
+      '--guidance <n>',
+      `how closely to follow the prompt; 1 is off (default: ${guidanceScale})`,
+      parseNumber,
+    )
+    .addOption(
+      new Option('--scheduler <name>', "noise scheduler (default: the model's)").choices(
+        schedulerNames,
+      ),
+    )
+    .optionsGroup('Running:')
+    .option(
+      '--model <folder>',
+      'a diffusers folder of the Wan form (default: sprites, which comes along)',
+    )
+    .option('--threads <n>', 'of the processor (default: all)', parseWhole)
+    .option('--json', 'print one JSON object, and no progress')
+    .option('--debug', 'print errors whole')
+    .version(version, '--version', 'print the version')
+    .helpOption('--help', 'print this help')
+    .showHelpAfterError(
+      'Usage: tubelet generate [options] "<prompt>" (tubelet generate --help lists the options)',
+    )
+    .addHelpText('after', examples)
+    .action(
+      (
+        prompt: string,
+        { model = modelDirectory, size, seed = randomInt(2 ** 32), out, ...typed }: Typed,
+      ) =>
+        generate(
+          { ...typed, ...size, model, prompt, seed, out: out ?? `tubelet-${seed}.mp4` },
+          terminal,
+        ),
+    );
+}
+
+const examples = `
+Defaults are those of the model; another model has its own.
+
+Examples:
+  tubelet generate "a woman in a red T-shirt and blue jeans walks to the left on a beach at sunset"
+  tubelet generate "一个女人穿着蓝色牛仔裤和白色T恤" --size 96x64 --seed 7 --out walk.gif`;
+
+function parseSize(text: string) {
+  const [, width, height] = /^(\d+)x(\d+)$/i.exec(text) ?? [];
+  if (!width || !height) throw new InvalidArgumentError('It must be WIDTHxHEIGHT, such as 96x64.');
+  return { width: Number(width), height: Number(height) };
+}
+
+function parseWhole(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('It must be a whole number, not below 0.');
+  return value;
+}
+
+function parseNumber(text: string): number {
+  const value = Number(text);
+  if (!/\d/.test(text) || !Number.isFinite(value))
+    throw new InvalidArgumentError('It must be a number.');
+  return value;
+}

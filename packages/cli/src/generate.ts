@@ -1,0 +1,127 @@
+import { resolve } from 'node:path';
+import {
+  checkOutputPath,
+  createVideoWriter,
+  type GenerateRequest,
+  loadPipeline,
+  mediaFormat,
+  type Pipeline,
+  type RgbImage,
+  readImage,
+  type SchedulerName,
+  type StageProgress,
+  TubeletError,
+  type Video,
+} from 'tubelet';
+import { createProgress, duration, type Progress, type Stage } from './progress.js';
+import type { Terminal } from './terminal.js';
+
+/** What `tubelet generate` was asked; what is absent is the model's default. */
+export interface GenerateOptions {
+  readonly prompt: string;
+  readonly out: string;
+  readonly seed: number;
+  /** A diffusers folder. */
+  readonly model: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly frames?: number;
+  readonly fps?: number;
+  readonly scale?: number;
+  readonly steps?: number;
+  readonly guidance?: number;
+  readonly scheduler?: SchedulerName;
+  readonly negative?: string;
+  readonly image?: string;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+const stages: Readonly<Record<StageProgress['stage'], Stage>> = {
+  tokens: 'tokens',
+  text: 'encoding',
+  image: 'encoding',
+  denoise: 'denoising',
+  decode: 'decoding',
+};
+
+/** Makes a video and writes it; what can be refused is refused before the work. */
+export async function generate(options: GenerateOptions, terminal: Terminal): Promise<void> {
+  const { out, image, json } = options;
+  const progress = createProgress(json ? undefined : terminal.errors);
+  const start = performance.now();
+  try {
+    await checkOutputPath(out);
+    const firstFrame = image === undefined ? undefined : await readImage(image);
+    progress.report('loading', 0, 1);
+    await using pipe = await loadPipeline(options.model, { threads: options.threads });
+    const { video, scale } = await write(pipe, options, firstFrame, progress, terminal.signal);
+    progress.finish();
+    const total = (performance.now() - start) / 1000;
+    tell(options, terminal, video, scale, { ...progress.seconds, total });
+  } finally {
+    progress.finish();
+  }
+}
+
+async function write(
+  pipe: Pipeline,
+  options: GenerateOptions,
+  image: RgbImage | undefined,
+  progress: Progress,
+  signal: AbortSignal,
+) {
+  const { out, prompt, negative, frames, guidance, scale = pipe.defaults.upscale } = options;
+  const request: GenerateRequest = {
+    prompt,
+    negativePrompt: negative,
+    image,
+    width: options.width,
+    height: options.height,
+    numFrames: frames,
+    fps: options.fps,
+    steps: options.steps,
+    guidanceScale: guidance,
+    scheduler: options.scheduler,
+    seed: options.seed,
+    signal,
+    onProgress: ({ stage, done, total }) => progress.report(stages[stage], done, total),
+  };
+  const { width, height, numFrames, fps } = pipe.check(request);
+  requireStill(out, numFrames);
+  await using writer = await createVideoWriter(out, { width, height, fps, scale, signal });
+  const video = await pipe.generate(request);
+  for (const [i, frame] of video.frames.entries()) {
+    progress.report('writing', i, numFrames);
+    await writer.addFrame(frame);
+  }
+  await writer.finish();
+  return { video, scale };
+}
+
+function requireStill(out: string, numFrames: number): void {
+  if (mediaFormat(out) !== 'jpg' || numFrames === 1) return;
+  const message = `numFrames must be = 1 for a .jpg, got ${numFrames}`;
+  throw new TubeletError('BAD_INPUT', 'generate', message);
+}
+
+function tell(
+  { out, json, model }: GenerateOptions,
+  { output, errors }: Terminal,
+  { width, height, fps, seed, frames, warnings }: Video,
+  scale: number,
+  seconds: Readonly<Record<string, number>>,
+): void {
+  if (json) {
+    const file = resolve(out);
+    const size = { width, height, scale, frames: frames.length, fps };
+    const result = { file, seed, ...size, seconds, warnings, model: resolve(model) };
+    output.write(`${JSON.stringify(result, null, 2)}\n`);
+    return;
+  }
+  for (const warning of warnings) errors.write(`tubelet: ${warning}\n`);
+  const size = `${width * scale}x${height * scale}`;
+  const length = frames.length === 1 ? '1 frame' : `${frames.length} frames at ${fps} a second`;
+  const time = duration(seconds.total!);
+  output.write(`${out} (${size}, ${length}, seed ${seed}) in ${time}\n`);
+}
