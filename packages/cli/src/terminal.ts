@@ -1,4 +1,4 @@
-/** Where text goes; a terminal may have lines rewritten. */
+/** Where text goes; in a terminal, a line may be written over. */
 export interface TextStream {
   readonly isTTY?: boolean;
   readonly columns?: number;

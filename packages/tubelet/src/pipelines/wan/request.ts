@@ -167,22 +167,26 @@ function isWhole(value: number, least: number, most: number): boolean {
 }
 
 function requireMultiple(name: string, value: number, of: number): void {
-  const most = 16_384;
-  const below = Math.max(of, Math.floor(value / of) * of);
-  const nearest = below === value || !Number.isFinite(value) ? [of] : [below, below + of];
+  const most = Math.floor(16_384 / of) * of;
   const good = isWhole(value, of, most) && value % of === 0;
-  require(good, name, `a multiple of ${of} up to ${most}, the nearest being ${[...new Set(nearest)].join(' and ')}`, value);
+  const expected = `a multiple of ${of} up to ${most}, the nearest being ${nearest(value, of, of, most)}`;
+  require(good, name, expected, value);
 }
 
 function requireFrames(value: number, time: number, patchT: number): void {
   const unit = time * patchT;
   const first = time * (patchT - 1) + 1;
-  const below = Math.max(first, Math.floor((value - first) / unit) * unit + first);
-  const nearest = Number.isFinite(value)
-    ? [...new Set([below, below + unit])].join(' and ')
-    : first;
-  const good = isWhole(value, first, 100_000) && (value - first) % unit === 0;
-  require(good, 'numFrames', `${unit}k + ${first}, the nearest being ${nearest}`, value);
+  const most = first + Math.floor((100_000 - first) / unit) * unit;
+  const good = isWhole(value, first, most) && (value - first) % unit === 0;
+  const expected = `${unit}k + ${first} up to ${most}, the nearest being ${nearest(value, unit, first, most)}`;
+  require(good, 'numFrames', expected, value);
+}
+
+/** The one or two of first, first + unit, …, most that stand next to a value. */
+function nearest(value: number, unit: number, first: number, most: number): string {
+  const inside = Math.min(Math.max(Number.isFinite(value) ? value : first, first), most);
+  const below = first + Math.floor((inside - first) / unit) * unit;
+  return [...new Set([below, inside === below ? below : below + unit])].join(' and ');
 }
 
 function leastCommonMultiple(a: number, b: number): number {
