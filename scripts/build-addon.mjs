@@ -1,4 +1,4 @@
-// Builds build/Release/tubelet.node through cmake-js. Used by setup and by the prebuilds.
+// Builds build/Release/tubelet.node through cmake-js, and the native tests beside it.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ export function addonOptions() {
   return {
     TUBELET_CUDA: process.env.TUBELET_CUDA || 'AUTO',
     TUBELET_CUDA_ARCHITECTURES: process.env.TUBELET_CUDA_ARCHITECTURES ?? '',
+    TUBELET_NATIVE_TESTS: 'OFF',
   };
 }
 
@@ -58,4 +59,15 @@ export async function buildAddon() {
   await cmake('addon', 'build', '--parallel', String(availableParallelism()));
   if (!existsSync(join(root, addon))) throw new StepError(`The build left no ${addon}.`);
   return [...configured.matchAll(/^-- (tubelet: .*)$/gm)].map((match) => match[1]);
+}
+
+/** The program that native/tests become, relative to the root. */
+export const conformance = 'build/native/tests/conformance';
+
+/** Builds the native tests in the addon's build folder, whose objects they share. */
+export async function buildNativeTests() {
+  const build = join(root, 'build');
+  await runQuietly('configure', 'cmake', ['-DTUBELET_NATIVE_TESTS=ON', build]);
+  const target = ['--target', 'conformance', '--parallel', String(availableParallelism())];
+  await runQuietly('native-tests', 'cmake', ['--build', build, ...target]);
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // Stands in for node-gyp under prebuildify, which spawns `<this> rebuild --target=20.20.2 --arch=x64 --release` in its
-// staging folder. The addon is built where it always is (the CUDA library beside it is not part of it) and copied.
+// staging folder: setup has built the addon already (the CUDA library beside it is not part of it), so it is copied.
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { addon, buildAddon } from './build-addon.mjs';
+import { addon } from './build-addon.mjs';
 import { main, root, StepError } from './workspace.mjs';
 
 const { values } = parseArgs({
@@ -12,11 +12,10 @@ const { values } = parseArgs({
   options: { arch: { type: 'string', default: process.arch } },
 });
 
-await main(async () => {
+await main(() => {
   if (values.arch !== process.arch) {
     throw new StepError(`The addon is built on its own machine: this is ${process.arch}.`);
   }
-  await buildAddon();
   const staged = resolve(addon);
   mkdirSync(dirname(staged), { recursive: true });
   copyFileSync(join(root, addon), staged);

@@ -21,16 +21,20 @@ ${sections.join('\n')}`;
 }
 
 function section(read, stem, isView) {
-  const header = read(`native/ops/${stem}.h`);
+  const header = read(`native/ops/${stem}.h`) ?? '';
   const text = header
     .slice(0, header.indexOf('#pragma once'))
     .replace(/^\/\/ ?/gm, '')
     .trim();
   const [, struct] = header.match(/struct Attributes \{([\s\S]*?)\n {2}\};/) ?? [];
   const attributes = [...(struct ?? '').matchAll(/v\.field\(\s*"(\w+)"/g)].map(([, name]) => name);
-  const kernels = ['cpu', 'cuda'].filter((backend) => read(kernelPath(backend, stem)) !== undefined);
+  const kernels = ['cpu', 'cuda'].filter(
+    (backend) => read(kernelPath(backend, stem)) !== undefined,
+  );
   const facts = [
-    attributes.length > 0 ? `Attributes: ${attributes.map((name) => `\`${name}\``).join(', ')}.` : 'No attributes.',
+    attributes.length > 0
+      ? `Attributes: ${attributes.map((name) => `\`${name}\``).join(', ')}.`
+      : 'No attributes.',
     isView ? 'A view: it moves no data.' : `Kernels: ${kernels.join(', ')}.`,
   ];
   return `## ${stem}\n\n\`\`\`text\n${text}\n\`\`\`\n\n${facts.join(' ')}\n`;

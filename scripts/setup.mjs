@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { addon, addonOptions, buildAddon } from './build-addon.mjs';
+import { addon, addonOptions, buildAddon, buildNativeTests, conformance } from './build-addon.mjs';
 import {
   cache,
   filesUnder,
@@ -46,6 +46,11 @@ async function buildPackages() {
   }
 }
 
+const nativeSources = (skip) =>
+  ['native', 'cuda'].flatMap((folder) =>
+    filesUnder(folder, /\.(cpp|h|cu|cuh|def|txt|cmake|map)$/, skip),
+  );
+
 const steps = [
   {
     name: 'dependencies',
@@ -62,12 +67,7 @@ const steps = [
   {
     name: 'addon',
     title: 'addon (cmake-js)',
-    inputs: () => [
-      'CMakeLists.txt',
-      ...['native', 'cuda'].flatMap((folder) =>
-        filesUnder(folder, /\.(cpp|h|cu|cuh|def|txt|cmake|map)$/, ['native/tests']),
-      ),
-    ],
+    inputs: () => ['CMakeLists.txt', ...nativeSources(['native/tests'])],
     also: () => [findNvcc(), process.env.CXX, addonOptions()],
     outputs: () => [addon],
     run: () => buildAddon(),
@@ -163,15 +163,27 @@ async function runStep(step) {
   );
 }
 
-/** Does the steps that are missing; with `force`, lets cmake and tsc look at their parts again. */
-export async function setup({ force = false } = {}) {
+const nativeTests = {
+  name: 'native-tests',
+  title: 'native tests (cmake)',
+  inputs: () => ['CMakeLists.txt', ...nativeSources()],
+  outputs: () => [conformance],
+  run: buildNativeTests,
+};
+
+/**
+ * Does the steps that are missing; with `force`, lets cmake and tsc look at their parts again; with `tests`, builds the
+ * native tests too.
+ */
+export async function setup({ force = false, tests = false } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
     throw new StepError(`Node 20.19 or later is needed; this is ${process.version}.`);
   }
-  if (!force && steps.every(isDone)) return;
+  const wanted = tests ? [...steps, nativeTests] : steps;
+  if (!force && wanted.every(isDone)) return;
   await withLock(async () => {
-    for (const step of steps) {
+    for (const step of wanted) {
       if ((force && step.name !== 'dependencies') || !isDone(step)) await runStep(step);
     }
   });

@@ -21,7 +21,7 @@ function count({ testResults }) {
 }
 
 async function runTests() {
-  await setup();
+  await setup({ tests: true });
   rmSync(report, { force: true });
   const vitest = packageProgram('vitest', 'vitest.mjs');
   const options = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];

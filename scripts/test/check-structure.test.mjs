@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkStructure, readTree } from '../check-structure.mjs';
+import { opsPage, opsPagePath } from '../ops-page.mjs';
 import { root } from '../workspace.mjs';
 
 const readme = '# a folder\n';
@@ -7,6 +8,7 @@ const readme = '# a folder\n';
 /** A tree that breaks no rule, with one op and one view, and the given files on top (null removes one). */
 function tree(files = {}) {
   const good = {
+    'docs/README.md': readme,
     'native/README.md': readme,
     'packages/README.md': readme,
     'packages/graph/README.md': readme,
@@ -22,7 +24,9 @@ function tree(files = {}) {
     'native/cpu/kernels/clamp.cpp': '#include "core/kernel.h"\n#include "ops/clamp.h"\n',
     'native/tests/reference/clamp.h': '#include "ops/clamp.h"\n',
   };
-  return new Map(Object.entries({ ...good, ...files }).filter(([, text]) => text !== null));
+  const map = new Map(Object.entries({ ...good, ...files }).filter(([, text]) => text !== null));
+  const page = opsPage((path) => map.get(path));
+  return map.has(opsPagePath) ? map : map.set(opsPagePath, page);
 }
 
 const problems = (files) => checkStructure(tree(files));
@@ -97,6 +101,10 @@ describe('checkStructure', () => {
     }
   });
 
+  it('wants the page of ops as the table has it', () => {
+    expectOne({ [opsPagePath]: '# Ops\n' }, `${opsPagePath}: not what the table says`);
+  });
+
   it('wants a row for every file of an op', () => {
     expectOne({ 'native/cpu/kernels/softmax.cpp': '' }, 'no row of native/ops/ops.def');
     expect(problems({ 'native/cpu/kernels/clamp_fast.cpp': '' })).toEqual([]);
@@ -125,7 +133,7 @@ describe('checkStructure', () => {
 
   it('wants short READMEs in top folders and packages', () => {
     expectOne({ 'packages/graph/README.md': null }, 'packages/graph/README.md: missing');
-    expectOne({ 'docs/a.md': '' }, 'docs/README.md: missing');
+    expectOne({ 'examples/a.md': '' }, 'examples/README.md: missing');
     expectOne({ 'native/README.md': 'line\n'.repeat(31) }, '31 lines, at most 30');
   });
 });

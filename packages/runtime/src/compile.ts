@@ -98,7 +98,9 @@ export async function compile(
   const { Graph } = loadAddon();
   const parsed = new Graph(graph.bytes);
   try {
-    return runtimePlan(await device.compile(parsed, parts, sizes, precision), graph, { ...capacity });
+    return runtimePlan(await device.compile(parsed, parts, sizes, precision), graph, {
+      ...capacity,
+    });
   } finally {
     parsed.dispose();
   }
