@@ -10,41 +10,53 @@
 namespace tubelet {
 namespace {
 
-constexpr int64_t rounds = 1000000;
+constexpr int64_t rounds = 100000; // a third of a millisecond: short beside a time slice
 /// Chains of dependent multiply-adds: enough to hide a latency of 4 or 5 cycles on two ports.
 constexpr int chains = 12;
 
 typedef float Vec4 __attribute__((vector_size(16)));
 
-/// Multiplies and adds in registers, `rounds` times; the barrier keeps the rounds apart.
-#define TUBELET_CHAINS(name, target_isa, Vec, constraint, multiply_add)                            \
-  target_isa float name(float factor) {                                                            \
-    Vec sums[chains], scale;                                                                       \
-    for (size_t lane = 0; lane < sizeof(Vec) / 4; lane++)                                          \
-      scale[lane] = factor;                                                                        \
-    for (Vec &sum : sums)                                                                          \
-      sum = scale;                                                                                 \
-    for (int64_t i = 0; i < rounds; i++) {                                                         \
-      _Pragma("GCC unroll 12") for (int c = 0; c < chains; c++) {                                  \
-        sums[c] = multiply_add(sums[c], scale, scale);                                             \
-        asm volatile("" : constraint(sums[c]));                                                    \
-      }                                                                                            \
-    }                                                                                              \
-    float total = 0;                                                                               \
-    for (const Vec &sum : sums)                                                                    \
-      total += sum[0];                                                                             \
-    return total;                                                                                  \
-  }
+/// Multiplies and adds in registers, `rounds` times. The sums have names of their own: an array of
+/// them would live in memory. The barriers keep the compiler from folding the rounds.
+#define TUBELET_EACH(step) step(a) step(b) step(c) step(d) step(e) step(f)
+#define TUBELET_BEGIN(s) Vec s##0 = scale, s##1 = scale;
+#define TUBELET_STEP(s)                                                                            \
+  s##0 = multiply_add(s##0, scale, scale);                                                         \
+  s##1 = multiply_add(s##1, scale, scale);                                                         \
+  asm volatile("" : TUBELET_REGISTER(s##0), TUBELET_REGISTER(s##1));
+#define TUBELET_SUM(s) +s##0 [0] + s##1 [0]
+#define TUBELET_BODY                                                                               \
+  Vec scale;                                                                                       \
+  for (size_t lane = 0; lane < sizeof(Vec) / 4; lane++)                                            \
+    scale[lane] = factor;                                                                          \
+  TUBELET_EACH(TUBELET_BEGIN)                                                                      \
+  for (int64_t i = 0; i < rounds; i++) {                                                           \
+    TUBELET_EACH(TUBELET_STEP)                                                                     \
+  }                                                                                                \
+  return 0.0f TUBELET_EACH(TUBELET_SUM);
 
 #if defined(__x86_64__)
-inline Vec4 multiply_add_4(Vec4 a, Vec4 b, Vec4 c) { return a * b + c; }
-TUBELET_CHAINS(chain_baseline, , Vec4, "+x", multiply_add_4)
-TUBELET_CHAINS(chain_avx2, __attribute__((target("avx2,fma"))), __m256, "+x", _mm256_fmadd_ps)
-TUBELET_CHAINS(chain_avx512, __attribute__((target("avx512f"))), __m512, "+v", _mm512_fmadd_ps)
+#define TUBELET_REGISTER(s) "+v"(s)
+__attribute__((target("avx2,fma"))) float chain_avx2(float factor) {
+  using Vec = __m256;
+#define multiply_add _mm256_fmadd_ps
+  TUBELET_BODY
+#undef multiply_add
+}
+__attribute__((target("avx512f"))) float chain_avx512(float factor) {
+  using Vec = __m512;
+#define multiply_add _mm512_fmadd_ps
+  TUBELET_BODY
+#undef multiply_add
+}
 #else
-inline Vec4 multiply_add_4(Vec4 a, Vec4 b, Vec4 c) { return a * b + c; }
-TUBELET_CHAINS(chain_baseline, , Vec4, "+w", multiply_add_4)
+#define TUBELET_REGISTER(s) "+w"(s)
 #endif
+inline Vec4 multiply_add(Vec4 a, Vec4 b, Vec4 c) { return a * b + c; }
+float chain_baseline(float factor) {
+  using Vec = Vec4;
+  TUBELET_BODY
+}
 
 struct Chain {
   float (*run)(float factor);
@@ -53,7 +65,7 @@ struct Chain {
 
 Chain chain_of(const std::string &isa) {
 #if defined(__x86_64__)
-  if (isa == "avx512")
+  if (isa.starts_with("avx512"))
     return {chain_avx512, 16};
   if (isa == "avx2")
     return {chain_avx2, 8};

@@ -33,6 +33,7 @@ double ln(double x) {
   __builtin_memcpy(&m, &bits, 8);
   const double s = (m - 1) / (m + 1), z = s * s;
   double series = 0;
+#pragma GCC unroll 11
   for (int k = 21; k >= 1; k -= 2)
     series = series * z + 1.0 / k;
   return (double)n * 0.6931471805599453 + 2 * s * series;
@@ -48,9 +49,10 @@ Turn cos_sin(uint32_t turn) {
   const double angle = (double)(int32_t)(turn - (quarter << 30)) * (0x1p-32 * 6.283185307179586);
   const double z = angle * angle;
   double cos = 1, sin = 1;
+#pragma GCC unroll 9
   for (int k = 18; k >= 2; k -= 2) {
-    cos = 1 - cos * z / (k * (k - 1));
-    sin = 1 - sin * z / (k * (k + 1));
+    cos = 1 - cos * z * (1.0 / (k * (k - 1)));
+    sin = 1 - sin * z * (1.0 / (k * (k + 1)));
   }
   sin *= angle;
   switch (quarter & 3) {

@@ -16,9 +16,13 @@ void gather_row(const Tensor &tokens, const Segment &segment, const Patch &patch
       (f / patch.t * (segment.height / patch.h) + h / patch.h) * (segment.width / patch.w);
   const float *in =
       floats(tokens) + c * patch.by_channel + f % patch.t * patch.by_t + h % patch.h * patch.by_h;
-  for (int64_t i = 0; i < end - begin; i++) {
-    const int64_t w = first + i;
-    out[i] = in[(token + w / patch.w) * tokens.row_stride + w % patch.w * patch.by_w];
+  in += (token + first / patch.w) * tokens.row_stride;
+  for (int64_t i = 0, k = first % patch.w; i < end - begin; i++) {
+    out[i] = in[k * patch.by_w];
+    if (++k == patch.w) {
+      k = 0;
+      in += tokens.row_stride;
+    }
   }
 }
 
