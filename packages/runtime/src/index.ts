@@ -18,6 +18,7 @@ export {
 } from './compile.js';
 export { type DeviceOptions, devices, openDevice } from './device.js';
 export { findNonFinite } from './find-non-finite.js';
+export { type GrowingPlan, growingPlan } from './growing-plan.js';
 export { type ResolvedPart, requireAllUsed, resolveWeights } from './resolve-weights.js';
 export {
   maxHeaderBytes,

@@ -1,10 +1,10 @@
 import { combinedLatents, heldLatents, noiseLatents } from '@tubelet/models';
 import {
   type Buffer,
-  compile,
   type Device,
+  type GrowingPlan,
+  growingPlan,
   type RunOptions,
-  type RuntimePlan,
   upload,
   weightsOf,
 } from '@tubelet/runtime';
@@ -38,59 +38,46 @@ export interface LatentMath {
 }
 
 export function latentMath(device: Device): LatentMath {
-  const plans = new Map<string, RuntimePlan>();
-  const planFor = async (
-    name: string,
-    elements: number,
-    build: () => Parameters<typeof compile>[1],
-  ) => {
-    const known = plans.get(name);
-    if (known && known.capacity.elements! >= elements) return known;
-    const made = await compile(device, build(), noWeights, { elements });
-    // Another call may have compiled a larger one meanwhile.
-    const latest = plans.get(name);
-    if (latest && latest.capacity.elements! >= elements) {
-      made.dispose();
-      return latest;
-    }
-    plans.set(name, made);
-    latest?.dispose();
-    return made;
+  const sums = new Map<number, GrowingPlan>();
+  const sumOf = (count: number) => {
+    const plan = sums.get(count) ?? growingPlan(device, combinedLatents(count), noWeights);
+    sums.set(count, plan);
+    return plan;
   };
+  const holding = growingPlan(device, heldLatents(), noWeights);
+  const drawing = growingPlan(device, noiseLatents(), noWeights);
 
   return {
     async combine(terms, elements, into, options) {
-      const plan = await planFor(`combine ${terms.length}`, elements, () =>
-        combinedLatents(terms.length),
-      );
       const coefficients = await upload(
         device,
         Float32Array.from(terms, ([, c]) => c),
       );
       const inputs = Object.fromEntries(terms.map(([latents], i) => [`x${i}`, latents]));
-      await plan.run(
-        { inputs: { coefficients, ...inputs }, outputs: { y: into } },
-        { elements },
-        options,
-      );
-      coefficients.dispose();
+      try {
+        await sumOf(terms.length).run(
+          { inputs: { coefficients, ...inputs }, outputs: { y: into } },
+          { elements },
+          options,
+        );
+      } finally {
+        coefficients.dispose();
+      }
     },
     async hold(latents, { mask, values }, elements, into, options) {
-      const plan = await planFor('hold', elements, heldLatents);
-      await plan.run(
-        { inputs: { latents, mask, values }, outputs: { y: into } },
-        { elements },
-        options,
-      );
+      const inputs = { latents, mask, values };
+      await holding.run({ inputs, outputs: { y: into } }, { elements }, options);
     },
     async noise(seed, stream, elements, into) {
-      const plan = await planFor('noise', elements, noiseLatents);
       const key = await upload(
         device,
         Int32Array.of(seed | 0, Math.floor(seed / 2 ** 32) | 0, stream, 0),
       );
-      await plan.run({ inputs: { key }, outputs: { y: into } }, { elements });
-      key.dispose();
+      try {
+        await drawing.run({ inputs: { key }, outputs: { y: into } }, { elements });
+      } finally {
+        key.dispose();
+      }
     },
   };
 }

@@ -7,12 +7,10 @@ import {
 } from '@tubelet/models';
 import {
   type Buffer,
-  compile,
   type Device,
+  growingPlan,
   openWeights,
   type RunOptions,
-  type RuntimePlan,
-  type Sizes,
   upload,
   type Weights,
 } from '@tubelet/runtime';
@@ -68,29 +66,8 @@ export async function loadTransformer(
     openWeights(folder.path('transformer')),
   ]);
   requireCheckpoint(wanCheckpoint(config), weights);
-  const graph = wanTransformer(config);
-  let plan: RuntimePlan | undefined;
-
-  /** The plan of the largest run so far: weights are packed once, smaller runs take it as it is. */
-  const planFor = async (sizes: Sizes): Promise<RuntimePlan> => {
-    const names = graph.symbols;
-    const fits = (known: RuntimePlan) =>
-      names.every((name) => known.capacity[name]! >= sizes[name]!);
-    while (!plan || !fits(plan)) {
-      const before = plan;
-      const capacity = Object.fromEntries(
-        names.map((name) => [name, Math.max(sizes[name]!, before?.capacity[name] ?? 1)]),
-      );
-      const made = await compile(device, graph, weights, capacity);
-      if (plan !== before) {
-        made.dispose();
-        continue;
-      }
-      plan = made;
-      before?.dispose();
-    }
-    return plan;
-  };
+  /** Weights are packed once, smaller runs take the plan of the largest so far. */
+  const plan = growingPlan(device, wanTransformer(config), weights);
 
   return {
     config,
@@ -114,14 +91,13 @@ export async function loadTransformer(
       const inputs: Record<string, Buffer> = { timestep };
       for (const [name, data] of Object.entries({ ...packed.inputs, text }))
         inputs[name] = await upload(device, data);
-      await planFor(sizes);
+      await plan.reserve(sizes);
 
       return {
         async run(latents, predictions, timesteps, options) {
-          const current = await planFor(sizes);
           const all = texts.flatMap(() => timesteps);
           const written = timestep.write(Float32Array.from(all));
-          const ran = current.run(
+          const ran = plan.run(
             { inputs: { ...inputs, latents }, outputs: { prediction: predictions } },
             sizes,
             options,
