@@ -26,7 +26,12 @@ function section(read, stem, isView) {
     .slice(0, header.indexOf('#pragma once'))
     .replace(/^\/\/ ?/gm, '')
     .trim();
-  const [, struct] = header.match(/struct Attributes \{([\s\S]*?)\n {2}\};/) ?? [];
+  // Ops that share their attributes name a struct of the header they include.
+  const [, shared] = header.match(/using Attributes = (\w+);/) ?? [];
+  const [, include] = header.match(/#include "(ops\/\w+\.h)"/) ?? [];
+  const source = shared ? read(`native/${include}`) : header;
+  const name = shared ?? 'Attributes';
+  const [, struct] = source.match(new RegExp(`struct ${name} \\{([\\s\\S]*?)\\n *\\};`)) ?? [];
   const attributes = [...(struct ?? '').matchAll(/v\.field\(\s*"(\w+)"/g)].map(([, name]) => name);
   const kernels = ['cpu', 'cuda'].filter(
     (backend) => read(kernelPath(backend, stem)) !== undefined,
