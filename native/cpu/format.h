@@ -14,7 +14,6 @@ struct F32 {
   using Sum = Vec;
   static constexpr int64_t step = 1;
   static constexpr Precision precision = Precision::f32;
-  static constexpr const char *name = "f32";
 
   static Vec columns(const Element *b) { return load(b); }
   static Vec rows(const Element *a) { return broadcast(*a); }
@@ -23,13 +22,12 @@ struct F32 {
 };
 
 #if defined(__AVX512BF16__)
-/// bfloat16 rounded to nearest even; sums in float32, denormals taken as 0 by the instruction.
+/// bfloat16, rounded to nearest even; sums in float32, denormals taken as 0 by the instruction.
 struct Bf16 {
   using Element = uint16_t;
   using Sum = Vec;
   static constexpr int64_t step = 2;
   static constexpr Precision precision = Precision::bf16;
-  static constexpr const char *name = "bf16";
 
   static __m512i columns(const Element *b) { return _mm512_loadu_si512(b); }
   static __m512i rows(const Element *a) {
@@ -50,10 +48,58 @@ struct Bf16 {
 };
 #endif
 
+#if defined(__AVX512VNNI__)
+/// 8-bit integers, sums in int32. A is unsigned, value / scale + 128 with a scale per row; B is signed
+/// with a scale per column. Whoever multiplies takes 128 · sum(B) off again.
+struct Int8 {
+  using Element = uint8_t;
+  using Sum = IntVec;
+  static constexpr int64_t step = 4;
+  static constexpr Precision precision = Precision::int8;
+  static constexpr int zero_point = 128, largest = 127;
+
+  static __m512i columns(const Element *b) { return _mm512_loadu_si512(b); }
+  static __m512i rows(const Element *a) {
+    int32_t four;
+    __builtin_memcpy(&four, a, sizeof four);
+    return _mm512_set1_epi32(four);
+  }
+  static Sum multiply_add(__m512i a, __m512i b, Sum sum) {
+    return (Sum)_mm512_dpbusd_epi32((__m512i)sum, a, b);
+  }
+};
+#endif
+
 /// Depth in whole steps.
 template <class F> constexpr int64_t stepped(int64_t depth) {
   return (depth + F::step - 1) / F::step * F::step;
 }
+
+#if defined(__AVX512VNNI__)
+/// Rounds a row to integers, zeros up to the next whole step. Returns the row's scale; NaN where a
+/// value is not finite, so that the products are NaN as well.
+inline float quantize_row(const float *from, int64_t count, uint8_t *to) {
+  Vec most{};
+  bool is_finite = true;
+  for_row(count, [&](int64_t i, auto access) {
+    const Vec x = access.load(from + i);
+    most = max((Vec)((IntVec)x & 0x7FFFFFFF), most);
+    is_finite &= sum(x - x) == 0;
+  });
+  const float scale = largest(most) / Int8::largest;
+  const float inverse = scale > 0 && is_finite ? 1.0f / scale : 0.0f;
+  for_row(count, [&](int64_t i, auto access) {
+    const Vec x = is_finite ? access.load(from + i) : Vec{};
+    const __m512i rounded = _mm512_cvtps_epi32((__m512)(x * inverse));
+    const __m128i bytes =
+        _mm512_cvtepi32_epi8(_mm512_add_epi32(rounded, _mm512_set1_epi32(Int8::zero_point)));
+    _mm_mask_storeu_epi8(to + i, (__mmask16)((1u << access.count) - 1), bytes);
+  });
+  for (int64_t i = count; i < stepped<Int8>(count); i++)
+    to[i] = Int8::zero_point;
+  return is_finite ? scale : __builtin_nanf("");
+}
+#endif
 
 /// Converts a row, zeros up to the next whole step.
 template <class F>

@@ -1,6 +1,6 @@
 // Linear: weights packed once into panels. A task is a block of rows against a group of panels; K goes
 // by in chunks that keep both in L2. Float32 rows are read where they lie; other formats convert a
-// block's rows first.
+// block's rows first. With 8-bit integers every row of x and every row of the weight has its scale.
 #include "ops/linear.h"
 #include "cpu/epilogue.h"
 
@@ -16,20 +16,35 @@ template <class F> const char *accepts(const NodeSpec &node) {
   return node.is_weight[Linear::weight] ? nullptr : "weight must be constant to be packed";
 }
 
-/// Per thread: sums of a block's panel, then the block's rows in format F.
+template <class F> constexpr bool is_integer = F::precision == Precision::int8;
+
+/// Per thread: sums of a block's panel, scales of its rows, then the block's rows in format F.
 template <class F> size_t workspace_bytes(int64_t depth) {
-  const size_t sums = block_rows * panel_width * sizeof(float);
-  return F::step == 1
-             ? sums
-             : sums + (size_t)(block_rows * stepped<F>(depth)) * sizeof(typename F::Element);
+  const size_t floats = block_rows * (panel_width + 1) * sizeof(float);
+  const size_t rows = (size_t)(block_rows * stepped<F>(depth)) * sizeof(typename F::Element);
+  return F::step == 1 ? floats : floats + (rows + 63) / 64 * 64;
 }
+
+template <class F> size_t panel_bytes(const Tensor &weight) {
+  return sizeof(typename F::Element) *
+         (size_t)(Panels{weight.shape[0]}.padded() * stepped<F>(weight.shape[1]));
+}
+
+/// Behind the panels of an integer weight: per column its scale, and zero_point times its sum.
+struct Columns {
+  float *scales;
+  int32_t *corrections;
+
+  Columns(void *packed, size_t panels, int64_t columns)
+      : scales((float *)((char *)packed + panels)), corrections((int32_t *)(scales + columns)) {}
+  static size_t bytes(int64_t columns) { return (size_t)columns * 8; }
+};
 
 template <class F> void plan(const NodeSpec &node, KernelNeeds &needs) {
   const Tensor &weight = node.inputs[Linear::weight];
   needs.weight_form[Linear::weight] = WeightForm::packed;
   needs.packed_bytes[Linear::weight] =
-      sizeof(typename F::Element) *
-      (size_t)(Panels{weight.shape[0]}.padded() * stepped<F>(weight.shape[1]));
+      panel_bytes<F>(weight) + (is_integer<F> ? Columns::bytes(weight.shape[0]) : 0);
   needs.scratch_bytes = (size_t)node.threads * workspace_bytes<F>(weight.shape[1]);
 }
 
@@ -49,6 +64,35 @@ template <class F> void pack(const NodeSpec &node, int, const WeightRows &rows, 
     n = end;
   }
 }
+
+#if defined(__AVX512VNNI__)
+template <> void pack<Int8>(const NodeSpec &node, int, const WeightRows &rows, void *packed) {
+  const Tensor &weight = node.inputs[Linear::weight];
+  const int64_t depth = rows.row_elements;
+  const Panels panels{weight.shape[0]};
+  const Columns columns(packed, panel_bytes<Int8>(weight), weight.shape[0]);
+  for (int64_t row = 0; row < rows.rows; row++) {
+    auto value = [&](int64_t k) { return stored_value(rows.data, rows.dtype, row * depth + k); };
+    float most = 0;
+    for (int64_t k = 0; k < depth; k++)
+      most = value(k) != value(k)               ? value(k)
+             : most < __builtin_fabsf(value(k)) ? __builtin_fabsf(value(k))
+                                                : most;
+    const int64_t n = rows.first_row + row, panel = n / panel_width;
+    auto *to = (int8_t *)packed + panels.offset(panel, stepped<Int8>(depth));
+    const float scale = most / Int8::largest;
+    int32_t total = 0;
+    for (int64_t k = 0; k < depth; k++) {
+      const float steps = scale > 0 ? value(k) / scale : 0.0f;
+      const int32_t rounded = (int32_t)__builtin_rintf(steps);
+      to[packed_index<Int8>(k, n % panel_width, panels.width(panel))] = (int8_t)rounded;
+      total += rounded;
+    }
+    columns.scales[n] = scale;
+    columns.corrections[n] = Int8::zero_point * total;
+  }
+}
+#endif
 
 template <class F> struct Problem {
   using Element = typename F::Element;
@@ -73,9 +117,21 @@ template <class F> struct Problem {
     return row;
   }
 
+  /// Integer sums of one tile row to floats, in place.
+  void scale_row(float *sums, float row_scale, int64_t column, int64_t valid) const {
+    const Tensor &weight = input(Linear::weight);
+    const Columns all(weight.data, panel_bytes<F>(weight), columns);
+    const float *scales = all.scales + column;
+    const auto *corrections = (const float *)(all.corrections + column);
+    for_row(valid, [&](int64_t n, auto access) {
+      const IntVec exact = (IntVec)load(sums + n) - (IntVec)access.load(corrections + n);
+      store(sums + n, __builtin_convertvector(exact, Vec) * (access.load(scales + n) * row_scale));
+    });
+  }
+
   /// Rows [first, end) of one panel; row t of A begins at rows + (t - first) · stride.
   void multiply_block(int64_t first, int64_t end, int64_t panel, const Element *rows,
-                      int64_t stride, float *sums) const {
+                      int64_t stride, const float *row_scales, float *sums) const {
     const Panels panels{columns};
     const int64_t width = panels.width(panel), whole = stepped<F>(depth);
     const int64_t chunk_depth = chunk_bytes / (int64_t)sizeof(Element);
@@ -94,9 +150,13 @@ template <class F> struct Problem {
     const int64_t column = panel * panel_width;
     const int64_t valid = smaller(panel_width, columns - column);
     const Tensor &bias = input(Linear::bias);
-    for (int64_t t = first; t < end; t++)
-      finish_row(sums + (t - first) * panel_width, bias.data ? floats(bias) + column : nullptr,
-                 attributes.activation, epilogue_row(t, column), valid);
+    for (int64_t t = first; t < end; t++) {
+      float *row = sums + (t - first) * panel_width;
+      if constexpr (is_integer<F>)
+        scale_row(row, row_scales[t - first], column, valid);
+      finish_row(row, bias.data ? floats(bias) + column : nullptr, attributes.activation,
+                 epilogue_row(t, column), valid);
+    }
   }
 };
 
@@ -114,26 +174,32 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
     const int64_t first = block * block_rows, end = smaller(problem.tokens, first + block_rows);
     auto *sums =
         (float *)((char *)call.scratch + (size_t)thread * workspace_bytes<F>(problem.depth));
+    float *row_scales = sums + block_rows * panel_width;
     const Element *rows;
     int64_t stride;
     if constexpr (F::step == 1) {
       rows = problem.x(first);
       stride = x.row_stride;
     } else {
-      auto *converted = (Element *)(sums + block_rows * panel_width);
+      auto *converted = (Element *)(row_scales + block_rows);
       stride = stepped<F>(problem.depth);
       for (int64_t t = first; t < end; t++)
-        convert_row<F>(problem.x(t), problem.depth, converted + (t - first) * stride);
+        if constexpr (is_integer<F>)
+          row_scales[t - first] =
+              quantize_row(problem.x(t), problem.depth, converted + (t - first) * stride);
+        else
+          convert_row<F>(problem.x(t), problem.depth, converted + (t - first) * stride);
       rows = converted;
     }
     for (int64_t panel = group * panels / groups; panel < (group + 1) * panels / groups; panel++)
-      problem.multiply_block(first, end, panel, rows, stride, sums);
+      problem.multiply_block(first, end, panel, rows, stride, row_scales, sums);
   });
 }
 
 #if defined(__AVX512BF16__)
 constexpr Kernel bf16 = {"linear.bf16", accepts<Bf16>, plan<Bf16>, pack<Bf16>, run<Bf16>};
-constexpr const Kernel *list[] = {&bf16};
+constexpr Kernel int8 = {"linear.int8", accepts<Int8>, plan<Int8>, pack<Int8>, run<Int8>};
+constexpr const Kernel *list[] = {&int8, &bf16};
 #else
 constexpr Kernel packed_panels = {"linear.packed", accepts<F32>, plan<F32>, pack<F32>, run<F32>};
 constexpr const Kernel *list[] = {&packed_panels};
