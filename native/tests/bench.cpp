@@ -12,11 +12,9 @@
 namespace tubelet {
 namespace {
 
-const Kernel *first_taken(Problem &problem, const IsaLevel &level, int threads) {
-  for (const Kernel *kernel : kernels_of(level, problem.which.op->id))
-    if (!Run::refusal(problem, *kernel, threads))
-      return kernel;
-  return nullptr;
+/// Products per instruction against float32's: the ceiling of narrower numbers on x86.
+double peak_factor(Precision precision) {
+  return precision == Precision::int8 ? 4 : precision == Precision::bf16 ? 2 : 1;
 }
 
 } // namespace
@@ -37,20 +35,23 @@ void bench_cases(const std::vector<Case> &cases, const Options &options) {
     Problem problem(which, 1);
     const Cost cost = problem.cost();
     const double copy = peak_copy(cost.bytes, pool);
-    for (const IsaLevel &level : levels_of(options)) {
-      const Kernel *kernel = first_taken(problem, level, threads);
-      if (!kernel)
-        continue;
+    auto bench = [&](const IsaLevel &level, const Kernel *kernel) {
+      const double peak = peaks[level.name] * peak_factor(kernel->precision);
       Run run(problem, *kernel, threads);
       const double seconds = best_seconds([&] { run.call(pool); });
-      std::printf("{\"op\":\"%s\",\"case\":\"%s\",\"isa\":\"%s\",\"kernel\":\"%s\",\"threads\":%d,"
+      std::printf("{\"op\":\"%s\",\"case\":\"%s\",\"isa\":\"%s\",\"kernel\":\"%s\",\"precision\":"
+                  "\"%s\",\"threads\":%d,"
                   "\"ms\":%.4f,\"gflops\":%.2f,\"percentOfPeak\":%.1f,\"gbs\":%.2f,"
                   "\"percentOfCopy\":%.1f}\n",
-                  which.op->name, which.name.c_str(), level.name, kernel->name, threads,
-                  seconds * 1e3, cost.flops / seconds / 1e9,
-                  100 * cost.flops / seconds / peaks[level.name], cost.bytes / seconds / 1e9,
+                  which.op->name, which.name.c_str(), level.name, kernel->name,
+                  name_of(kernel->precision), threads, seconds * 1e3, cost.flops / seconds / 1e9,
+                  100 * cost.flops / seconds / peak, cost.bytes / seconds / 1e9,
                   100 * cost.bytes / seconds / copy);
-    }
+    };
+    for (const IsaLevel &level : levels_of(options))
+      for (const Kernel *kernel : kernels_of(level, which.op->id))
+        if (!Run::refusal(problem, *kernel, threads))
+          bench(level, kernel);
   }
 }
 

@@ -172,24 +172,29 @@ std::vector<uint8_t> weight_flags(const Problem &problem) {
   return flags;
 }
 
-NodeSpec spec_of(const Problem &problem, const std::vector<uint8_t> &flags, int threads) {
+NodeSpec spec_of(const Problem &problem, const std::vector<uint8_t> &flags, const Kernel &kernel,
+                 int threads) {
   static_assert(sizeof(bool) == 1);
-  return {problem.inputs.data(),      &problem.output,
-          problem.attributes.get(),   reinterpret_cast<const bool *>(flags.data()),
-          int(problem.inputs.size()), threads};
+  return {problem.inputs.data(),
+          &problem.output,
+          problem.attributes.get(),
+          reinterpret_cast<const bool *>(flags.data()),
+          int(problem.inputs.size()),
+          threads,
+          kernel.precision};
 }
 
 } // namespace
 
 const char *Run::refusal(Problem &problem, const Kernel &kernel, int threads) {
   const std::vector<uint8_t> flags = weight_flags(problem);
-  return kernel.accepts(spec_of(problem, flags, threads));
+  return kernel.accepts(spec_of(problem, flags, kernel, threads));
 }
 
 Run::Run(Problem &problem, const Kernel &kernel, int threads)
     : problem(problem), kernel(kernel), inputs(problem.inputs) {
   const std::vector<uint8_t> flags = weight_flags(problem);
-  const NodeSpec spec = spec_of(problem, flags, threads);
+  const NodeSpec spec = spec_of(problem, flags, kernel, threads);
   KernelNeeds needs{};
   if (kernel.plan)
     kernel.plan(spec, needs);
@@ -216,6 +221,7 @@ void Run::prepare_weight(int input, const KernelNeeds &needs, const NodeSpec &sp
       form == WeightForm::packed ? needs.packed_bytes[input] : 4 * size_t(rows * row_elements);
   memory.push_back(std::make_unique<GuardedBytes>(bytes, 64));
   void *to = memory.back()->data();
+  std::memset(to, 0, bytes);
   for (auto [begin, end] : {std::pair{int64_t(0), first}, std::pair{first, rows}}) {
     if (begin == end)
       continue;

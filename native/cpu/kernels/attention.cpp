@@ -325,7 +325,8 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
 }
 
 #if defined(__AVX512BF16__)
-constexpr Kernel bf16 = {"attention.bf16", accepts<Bf16>, plan<Bf16>, nullptr, run<Bf16>};
+constexpr Kernel bf16 = {"attention.bf16", accepts<Bf16>, plan<Bf16>,
+                         nullptr,          run<Bf16>,     Precision::bf16};
 constexpr const Kernel *list[] = {&bf16};
 #else
 constexpr Kernel tiled = {"attention.tiled", accepts<F32>, plan<F32>, nullptr, run<F32>};

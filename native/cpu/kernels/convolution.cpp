@@ -213,7 +213,8 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
 }
 
 #if defined(__AVX512BF16__)
-constexpr Kernel bf16 = {"convolution.bf16", accepts<Bf16>, plan<Bf16>, pack<Bf16>, run<Bf16>};
+constexpr Kernel bf16 = {"convolution.bf16", accepts<Bf16>, plan<Bf16>,
+                         pack<Bf16>,         run<Bf16>,     Precision::bf16};
 constexpr const Kernel *list[] = {&bf16};
 #else
 constexpr Kernel indirect = {"convolution.indirect", accepts<F32>, plan<F32>, pack<F32>, run<F32>};

@@ -197,8 +197,10 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
 }
 
 #if defined(__AVX512BF16__)
-constexpr Kernel bf16 = {"linear.bf16", accepts<Bf16>, plan<Bf16>, pack<Bf16>, run<Bf16>};
-constexpr Kernel int8 = {"linear.int8", accepts<Int8>, plan<Int8>, pack<Int8>, run<Int8>};
+constexpr Kernel bf16 = {"linear.bf16", accepts<Bf16>, plan<Bf16>,
+                         pack<Bf16>,    run<Bf16>,     Precision::bf16};
+constexpr Kernel int8 = {"linear.int8", accepts<Int8>, plan<Int8>,
+                         pack<Int8>,    run<Int8>,     Precision::int8};
 constexpr const Kernel *list[] = {&int8, &bf16};
 #else
 constexpr Kernel packed_panels = {"linear.packed", accepts<F32>, plan<F32>, pack<F32>, run<F32>};
@@ -208,6 +210,6 @@ constexpr const Kernel *list[] = {&packed_panels};
 } // namespace
 
 extern const KernelList linear_kernels;
-const KernelList linear_kernels = {list, 1};
+const KernelList linear_kernels = {list, sizeof list / sizeof *list};
 
 } // namespace tubelet::TUBELET_ISA

@@ -25,7 +25,8 @@ template <class Real> Real attention_element(const ReferenceCall &call, int64_t 
         break;
       Real dot = 0;
       for (int64_t d = head * width; d < (head + 1) * width; d++)
-        dot += at<Real>(in[Attention::q], q, d) * at<Real>(in[Attention::k], k, d);
+        dot += factor(call, at<Real>(in[Attention::q], q, d)) *
+               factor(call, at<Real>(in[Attention::k], k, d));
       Real score = Real(attributes.scale) * dot;
       if (in[Attention::bias].rank > 0)
         score +=
@@ -39,7 +40,8 @@ template <class Real> Real attention_element(const ReferenceCall &call, int64_t 
     for (size_t i = 0; i < scores.size(); i++) {
       const Real weight = std::exp(scores[i] - largest);
       total += weight;
-      sum += weight * at<Real>(in[Attention::v], k_start + int64_t(i), column);
+      sum += factor(call, weight) *
+             factor(call, at<Real>(in[Attention::v], k_start + int64_t(i), column));
     }
     return sum / total;
   }

@@ -34,9 +34,12 @@ template <class Real> Real convolution_element(const ReferenceCall &call, int64_
       for (int64_t j = 0; j < weight.shape[3]; j++)
         for (int64_t k = 0; k < weight.shape[4]; k++)
           sum +=
-              convolution_input<Real>(call, f * attributes.stride_t + i,
-                                      h * attributes.stride_h + j, w * attributes.stride_w + k, c) *
-              at<Real>(weight, ((o * channels + c) * weight.shape[2] + i) * weight.shape[3] + j, k);
+              factor(call, convolution_input<Real>(call, f * attributes.stride_t + i,
+                                                   h * attributes.stride_h + j,
+                                                   w * attributes.stride_w + k, c)) *
+              factor(call,
+                     at<Real>(weight,
+                              ((o * channels + c) * weight.shape[2] + i) * weight.shape[3] + j, k));
   if (in[Convolution::bias].rank > 0)
     sum += at<Real>(in[Convolution::bias], 0, o);
   Real y = activate(attributes.activation, sum);

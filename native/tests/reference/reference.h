@@ -2,6 +2,7 @@
 // double is the truth, float the plain computation that kernels are measured by.
 #pragma once
 
+#include "core/precision.h"
 #include "ops/op.h"
 
 #include <cmath>
@@ -13,6 +14,7 @@ struct ReferenceCall {
   std::span<const Tensor> inputs;
   const Tensor &output;
   const void *attributes;
+  Precision precision = Precision::f32; ///< of the plain computation's matrix products
 
   template <class Attributes> const Attributes &as() const {
     return *static_cast<const Attributes *>(attributes);
@@ -44,6 +46,25 @@ template <class Real = float> Real at(const Tensor &tensor, int64_t row, int64_t
   float value;
   std::memcpy(&value, &wide, 4);
   return Real(value);
+}
+
+/// Round to nearest even bfloat16.
+inline float bfloat_rounded(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  if (!std::isnan(value))
+    bits += 0x7FFF + (bits >> 16 & 1);
+  bits &= 0xFFFF0000;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+
+/// A factor of a matrix product: as it is in double, in the call's precision in the plain computation.
+template <class Real> Real factor(const ReferenceCall &call, Real value) {
+  if constexpr (std::is_same_v<Real, float>)
+    if (call.precision == Precision::bf16)
+      return bfloat_rounded(value);
+  return value;
 }
 
 inline int32_t index_at(const Tensor &tensor, int64_t index) {
