@@ -61,13 +61,14 @@ export async function buildAddon() {
   return [...configured.matchAll(/^-- (tubelet: .*)$/gm)].map((match) => match[1]);
 }
 
-/** The program that native/tests become, relative to the root. */
+/** The programs that native/tests become, relative to the root. */
 export const conformance = 'build/native/tests/conformance';
+export const plans = 'build/native/tests/plans';
 
 /** Builds the native tests in the addon's build folder, whose objects they share. */
 export async function buildNativeTests() {
   const build = join(root, 'build');
   await runQuietly('configure', 'cmake', ['-DTUBELET_NATIVE_TESTS=ON', build]);
-  const target = ['--target', 'conformance', '--parallel', String(availableParallelism())];
+  const target = ['--target', 'conformance', 'plans', '--parallel', String(availableParallelism())];
   await runQuietly('native-tests', 'cmake', ['--build', build, ...target]);
 }

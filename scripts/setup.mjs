@@ -5,7 +5,14 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { addon, addonOptions, buildAddon, buildNativeTests, conformance } from './build-addon.mjs';
+import {
+  addon,
+  addonOptions,
+  buildAddon,
+  buildNativeTests,
+  conformance,
+  plans,
+} from './build-addon.mjs';
 import {
   cache,
   filesUnder,
@@ -167,7 +174,7 @@ const nativeTests = {
   name: 'native-tests',
   title: 'native tests (cmake)',
   inputs: () => ['CMakeLists.txt', ...nativeSources()],
-  outputs: () => [conformance],
+  outputs: () => [conformance, plans],
   run: buildNativeTests,
 };
 

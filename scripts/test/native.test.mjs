@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { conformance } from '../build-addon.mjs';
+import { conformance, plans } from '../build-addon.mjs';
 import { setup } from '../setup.mjs';
 import { root, runQuietly, StepError } from '../workspace.mjs';
 
@@ -24,10 +24,18 @@ describe('native conformance', () => {
 
   it.each([...ops, 'company', 'checks'])('%s', (name) => {
     const lines = output.split('\n');
-    expect(lines.filter((line) => new RegExp(`^ok ${name}( \\w+)?:`).test(line))).not.toEqual([]);
+    expect(
+      lines.filter((line) => new RegExp(`^ok ${name}(\\.\\w+)?( \\w+)?:`).test(line)),
+    ).not.toEqual([]);
     expect(lines.filter((line) => new RegExp(`^FAIL (company )?${name}\\b`).test(line))).toEqual(
       [],
     );
+  });
+
+  it('plans and their runs', async () => {
+    const lines = await runQuietly('plans', join(root, plans), []);
+    expect(lines).toMatch(/^plans: 0 failures$/m);
+    expect(lines).toContain('ok plans: a run allocates nothing');
   });
 
   it('ends without a failure', () => {
