@@ -4,7 +4,7 @@
 //                    · weight[o,c,i,j,k] + bias[o]) + residual[f,h,w,o]
 //   x̃          along time: padFront - Fc frames of zeros, then cache, then x; each frame
 //              nearest-upsampled by `upsample` in space; zeros outside
-//   x          f32 [F, H, W, Ci]
+//   x          f32 [F, H, W, Ci], last axis may be a slice, as that of cache and residual
 //   weight     f32, f16 or bf16 [Co, Ci, kt, kh, kw], PyTorch's nn.Conv3d
 //   bias       f32, f16 or bf16 [Co], optional
 //   cache      f32 [Fc, H, W, Ci], Fc <= padFront: the last frames of the chunk before, optional

@@ -11,10 +11,16 @@ namespace {
 constexpr int64_t block_tiles = 8;
 constexpr int64_t block_pixels = block_tiles * tile_rows;
 
-/// x, the cache and the row of zeros as the kernel reads them: `depth` elements to a pixel.
+/// Pixels as the kernel reads them: `depth` elements, `stride` from one to the next.
+template <class F> struct Pixels {
+  const typename F::Element *start;
+  int64_t stride;
+};
+
+/// x, the cache and the row of zeros.
 template <class F> struct Source {
-  using Element = typename F::Element;
-  const Element *x, *cache, *zeros;
+  Pixels<F> x, cache;
+  const typename F::Element *zeros;
   int64_t depth;
 };
 
@@ -94,16 +100,17 @@ template <class F> void pack(const NodeSpec &node, int, const WeightRows &rows, 
   }
 }
 
-/// Start of x̃[frame], or null for a frame of zeros.
-template <class F> const typename F::Element *frame_of(const Geometry<F> &g, int64_t frame) {
-  const int64_t frame_elements = g.x.shape[1] * g.x.shape[2] * g.source.depth;
+/// The pixels of x̃[frame]; start is null for a frame of zeros.
+template <class F> Pixels<F> frame_of(const Geometry<F> &g, int64_t frame) {
+  const int64_t frame_pixels = g.x.shape[1] * g.x.shape[2];
   const int64_t cached = g.cache.data ? g.cache.shape[0] : 0;
   const int64_t zeros = g.attributes.pad_front - cached;
   if (frame < zeros)
-    return nullptr;
-  if (frame < g.attributes.pad_front)
-    return g.source.cache + (frame - zeros) * frame_elements;
-  return g.source.x + (frame - g.attributes.pad_front) * frame_elements;
+    return {nullptr, 0};
+  const bool is_cached = frame < g.attributes.pad_front;
+  const Pixels<F> &from = is_cached ? g.source.cache : g.source.x;
+  const int64_t index = frame - (is_cached ? zeros : g.attributes.pad_front);
+  return {from.start + index * frame_pixels * from.stride, from.stride};
 }
 
 /// The taps of `rows` output pixels from `first` on; taps that meet only zeros are left out.
@@ -112,7 +119,6 @@ int64_t collect_taps(const Geometry<F> &g, int64_t first, int rows, Tap<F> *taps
   const auto &a = g.attributes;
   const int64_t out_h = g.output.shape[1], out_w = g.output.shape[2];
   const int64_t high = g.x.shape[1] * a.upsample, wide = g.x.shape[2] * a.upsample;
-  const int64_t depth = g.source.depth, row_elements = g.x.shape[2] * depth;
   int64_t f[tile_rows], h[tile_rows], w[tile_rows];
   for (int r = 0; r < rows; r++) {
     const int64_t pixel = first + r;
@@ -128,13 +134,12 @@ int64_t collect_taps(const Geometry<F> &g, int64_t first, int rows, Tap<F> *taps
         for (int r = 0; r < rows; r++) {
           const int64_t y = h[r] + j, x = w[r] + k;
           const bool is_inside = y >= 0 && y < high && x >= 0 && x < wide;
-          const auto *frame = is_inside ? frame_of(g, f[r] + i) : nullptr;
-          is_zero &= frame == nullptr;
-          taps[count].rows[r] = frame
-                                    ? frame + y / a.upsample * row_elements + x / a.upsample * depth
-                                    : g.source.zeros;
+          const Pixels<F> frame = is_inside ? frame_of(g, f[r] + i) : Pixels<F>{nullptr, 0};
+          const int64_t pixel = y / a.upsample * g.x.shape[2] + x / a.upsample;
+          is_zero &= frame.start == nullptr;
+          taps[count].rows[r] = frame.start ? frame.start + pixel * frame.stride : g.source.zeros;
         }
-        taps[count].first = index * depth;
+        taps[count].first = index * g.source.depth;
         count += !is_zero;
       }
   return count;
@@ -143,7 +148,7 @@ int64_t collect_taps(const Geometry<F> &g, int64_t first, int rows, Tap<F> *taps
 template <class F> void convert_pixels(const Tensor &from, typename F::Element *to, Pool &pool) {
   const int64_t depth = last_of(from);
   parallel_rows(pool, rows_of(from), depth, [&](int64_t row) {
-    convert_row<F>(floats(from) + row * depth, depth, to + row * stepped<F>(depth));
+    convert_row<F>(floats(from) + row * from.row_stride, depth, to + row * stepped<F>(depth));
   });
 }
 
@@ -156,13 +161,13 @@ Source<F> prepare_source(const Tensor &x, const Tensor &cache, void *scratch, Po
   auto *zeros = (Element *)scratch;
   __builtin_memset(zeros, 0, zero_bytes);
   if constexpr (F::step == 1)
-    return {floats(x), floats(cache), zeros, depth};
+    return {{floats(x), x.row_stride}, {floats(cache), cache.row_stride}, zeros, depth};
   auto *pixels = (Element *)((char *)scratch + zero_bytes);
   auto *cached = (Element *)((char *)pixels + pixel_bytes<F>(x));
   convert_pixels<F>(x, pixels, pool);
   if (cache.data)
     convert_pixels<F>(cache, cached, pool);
-  return {pixels, cached, zeros, depth};
+  return {{pixels, depth}, {cached, depth}, zeros, depth};
 }
 
 template <class F> void run(const KernelCall &call, Pool &pool) {
@@ -200,12 +205,13 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
         multiply_tile<F>(rows, space.taps + i * taps, space.tap_counts[i], depth, b,
                          panels.width(panel) / lanes, space.sums, false);
         for (int r = 0; r < rows; r++) {
-          const int64_t at = (p + r) * columns + column;
-          finish_row(space.sums + r * panel_width, bias.data ? floats(bias) + column : nullptr,
-                     g.attributes.activation,
-                     {nullptr, residual.data ? floats(residual) + at : nullptr,
-                      floats_out(*call.output) + at},
-                     valid);
+          finish_row(
+              space.sums + r * panel_width, bias.data ? floats(bias) + column : nullptr,
+              g.attributes.activation,
+              {nullptr,
+               residual.data ? floats(residual) + (p + r) * residual.row_stride + column : nullptr,
+               floats_out(*call.output) + (p + r) * columns + column},
+              valid);
         }
       }
     }
