@@ -23,6 +23,7 @@ export function describeFailure(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return `tubelet: ${error}`;
   if (!TubeletError.isInstance(error))
     return `tubelet: ${error.message} (unexpected; --debug shows where)`;
+  if (error.code === 'ABORTED') return 'tubelet: stopped; nothing was written';
   const message = error.message.replace(
     /^\[(?:generate|writeVideo|device)\] (\w+)/,
     (whole, name: string) => optionNames[name] ?? whole,

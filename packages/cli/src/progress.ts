@@ -34,7 +34,9 @@ export function createProgress(
       }
       const elapsed = (now() - current!.start) / 1000;
       const left =
-        stage === 'denoising' && done > 0 ? (elapsed / done) * (total - done) : undefined;
+        stage === 'denoising' && done > 0 && done < total
+          ? (elapsed / done) * (total - done)
+          : undefined;
       show?.update({ stage, done, total, left });
     },
     finish() {
@@ -62,7 +64,7 @@ function bar(stream: TextStream): Display {
   const clear = '\r\u001b[2K';
   return {
     update(state) {
-      const columns = stream.columns ?? 80;
+      const columns = stream.columns || 80;
       const text = `  ${figures(state)}`;
       const room = Math.min(40, columns - 11 - text.length - 1);
       const filled = Math.round((room * state.done) / state.total);

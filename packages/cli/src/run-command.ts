@@ -38,8 +38,8 @@ function createProgram(terminal: Terminal, defaults: GenerationDefaults): Comman
     .configureOutput({
       writeOut: (text) => output.write(text),
       writeErr: (text) => errors.write(text),
-      getOutHelpWidth: () => output.columns ?? 100,
-      getErrHelpWidth: () => errors.columns ?? 100,
+      getOutHelpWidth: () => output.columns || 100,
+      getErrHelpWidth: () => errors.columns || 100,
       outputError: (text, write) => write(text.replace(/^error: /, 'tubelet: ')),
     })
     .addHelpText('after', '\nOptions of a command: tubelet generate --help');

@@ -23,7 +23,7 @@ describe('tubelet generate', () => {
     expect(output).toMatch(/a\.mp4 \(256x256, 5 frames at 16 a second, seed 7\) in \d+ s\n$/);
     const stages = ['loading', 'tokens', 'encoding', 'denoising', 'decoding', 'writing'];
     for (const stage of stages) expect(errors).toContain(`${stage}\n`);
-    expect(errors).toMatch(/denoising 1\/2, \d+ s left\ndenoising 2\/2/);
+    expect(errors).toMatch(/denoising 1\/2, \d+ s left\ndenoising 2\/2\n/);
     expect(errors).not.toContain('\u001b');
   });
 

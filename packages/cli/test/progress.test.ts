@@ -25,19 +25,21 @@ describe('progress', () => {
   it('fits in a narrow terminal', () => {
     const { texts, progress } = recorded(true, 20);
     progress.report('denoising', 3, 1000);
+    progress.finish();
     expect(texts[0]!.length - 5).toBeLessThan(20);
     expect(texts[0]).not.toContain('█');
   });
 
   it('is plain lines elsewhere: stages, and steps of denoising', () => {
-    const { texts, progress } = recorded(false);
+    const { texts, clock, progress } = recorded(false);
     progress.report('loading', 0, 1);
     progress.report('denoising', 0, 2);
+    clock.now = 1000;
     progress.report('denoising', 1, 2);
     progress.report('decoding', 0, 2);
     progress.report('decoding', 1, 2);
     progress.finish();
-    expect(texts).toEqual(['loading\n', 'denoising\n', 'denoising 1/2, 0 s left\n', 'decoding\n']);
+    expect(texts).toEqual(['loading\n', 'denoising\n', 'denoising 1/2, 1 s left\n', 'decoding\n']);
   });
 
   it('keeps the time of each stage, without a stream too', () => {
