@@ -59,6 +59,13 @@ export function addGenerateCommand(
       '--model <folder>',
       'a diffusers folder of the Wan form (default: sprites, which comes along)',
     )
+    .addOption(
+      new Option('--dtype <name>', 'arithmetic of matrix products (default: f32)').choices([
+        'f32',
+        'bf16',
+        'int8',
+      ]),
+    )
     .option('--threads <n>', 'of the processor (default: all)', parseWhole)
     .option('--json', 'print one JSON object, and no progress')
     .option('--debug', 'print errors whole')

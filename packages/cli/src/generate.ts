@@ -34,6 +34,7 @@ export interface GenerateOptions {
   readonly negative?: string;
   readonly image?: string;
   readonly threads?: number;
+  readonly dtype?: 'f32' | 'bf16' | 'int8';
   readonly json?: boolean;
 }
 
@@ -54,7 +55,10 @@ export async function generate(options: GenerateOptions, terminal: Terminal): Pr
     await checkOutputPath(out);
     const firstFrame = image === undefined ? undefined : await readImage(image);
     progress.report('loading', 0, 1);
-    await using pipe = await loadPipeline(options.model, { threads: options.threads });
+    await using pipe = await loadPipeline(options.model, {
+      threads: options.threads,
+      dtype: options.dtype,
+    });
     const { video, scale } = await write(pipe, options, firstFrame, progress, terminal.signal);
     progress.finish();
     const total = (performance.now() - start) / 1000;

@@ -1,6 +1,7 @@
 import type { Graph } from '@tubelet/graph';
 import type { Device } from '@tubelet/native';
 import {
+  type CompileOptions,
   compile,
   type RunBuffers,
   type RunOptions,
@@ -16,7 +17,12 @@ export interface GrowingPlan {
   run(buffers: RunBuffers, sizes: Sizes, options?: RunOptions): Promise<void>;
 }
 
-export function growingPlan(device: Device, graph: Graph, weights: Weights): GrowingPlan {
+export function growingPlan(
+  device: Device,
+  graph: Graph,
+  weights: Weights,
+  options?: CompileOptions,
+): GrowingPlan {
   let plan: RuntimePlan | undefined;
   let growing: Promise<void> | undefined;
 
@@ -26,7 +32,7 @@ export function growingPlan(device: Device, graph: Graph, weights: Weights): Gro
     const capacity = Object.fromEntries(
       graph.symbols.map((name) => [name, Math.max(sizes[name]!, plan?.capacity[name] ?? 1)]),
     );
-    const larger = await compile(device, graph, weights, capacity);
+    const larger = await compile(device, graph, weights, capacity, options);
     // Runs that are queued on the smaller plan are still done.
     plan?.dispose();
     plan = larger;

@@ -2,16 +2,10 @@ import { stat } from 'node:fs/promises';
 import { type DeviceOptions, openDevice } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 import { componentClass, openModelFolder } from './model-folder.js';
-import { loadWanPipeline, type Pipeline } from './wan/pipeline.js';
+import { loadWanPipeline, type Pipeline, type PipelineOptions } from './wan/pipeline.js';
 
-/** How a pipeline is loaded. */
-export interface LoadOptions extends DeviceOptions {
-  /**
-   * Tokens that texts are padded to, 1 to 512; other lengths give other videos.
-   * @defaultValue the model's generation.json, else its tokenizer's `model_max_length`
-   */
-  readonly maxSequenceLength?: number;
-}
+/** How a pipeline is loaded: on which device, and how precisely. */
+export interface LoadOptions extends DeviceOptions, PipelineOptions {}
 
 const pipelineClasses = ['WanPipeline', 'WanImageToVideoPipeline'];
 const componentClasses: Readonly<Record<string, readonly string[]>> = {
@@ -33,7 +27,7 @@ const componentClasses: Readonly<Record<string, readonly string[]>> = {
  */
 export async function loadPipeline(
   directory: string,
-  { maxSequenceLength, ...options }: LoadOptions = {},
+  { maxSequenceLength, dtype, ...options }: LoadOptions = {},
 ): Promise<Pipeline> {
   await requireFolder(directory);
   const folder = openModelFolder(directory);
@@ -48,7 +42,7 @@ export async function loadPipeline(
   }
   const device = openDevice(options);
   try {
-    return await loadWanPipeline(device, folder, maxSequenceLength);
+    return await loadWanPipeline(device, folder, { maxSequenceLength, dtype });
   } catch (error) {
     device.dispose();
     throw error;

@@ -21,6 +21,7 @@ import {
   compile,
   type Device,
   openWeights,
+  type Precision,
   type RunOptions,
   type RuntimePlan,
   readFloat32,
@@ -68,6 +69,7 @@ type Caches = Record<string, Buffer>;
 export async function loadAutoencoder(
   device: Device,
   folder: ModelFolder,
+  precision: Precision,
 ): Promise<WanAutoencoder> {
   const [config, weights] = await Promise.all([
     folder.json('vae', 'config.json').then(parseWanVaeConfig),
@@ -85,7 +87,8 @@ export async function loadAutoencoder(
     const known = plans.get(key);
     if (known) return known;
     const build = part === 'decoder' ? wanVaeDecoder : wanVaeEncoder;
-    const made = compile(device, build(config, { chunk, height, width, tile: isTile }), weights);
+    const graph = build(config, { chunk, height, width, tile: isTile });
+    const made = compile(device, graph, weights, {}, { precision });
     plans.set(key, made);
     made.catch(() => plans.delete(key));
     return made;

@@ -4,6 +4,7 @@ import { type Device, findNonFinite } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { fitImage, type ImageSource, readImage } from '../../media/index.js';
 import type { EncodedText } from '../../text/index.js';
+import { type DTypes, readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { type LatentMath, latentMath } from '../latents.js';
 import type { ModelFolder } from '../model-folder.js';
@@ -43,6 +44,21 @@ export interface Pipeline extends AsyncDisposable {
   dispose(): Promise<void>;
 }
 
+/** What can be chosen when a pipeline is loaded. */
+export interface PipelineOptions {
+  /**
+   * Tokens that texts are padded to, 1 to 512; other lengths give other videos.
+   * @defaultValue the model's generation.json, else its tokenizer's `model_max_length`
+   */
+  readonly maxSequenceLength?: number;
+  /**
+   * The least precise arithmetic of matrix products, of all parts or of each: `bf16` needs AVX-512 BF16, `int8` AVX-512 VNNI
+   * (convolution and attention then take bf16); elsewhere the next more precise one runs. Sums, norms and softmax stay float32.
+   * @defaultValue `'f32'`
+   */
+  readonly dtype?: DTypes;
+}
+
 interface Parts {
   readonly device: Device;
   readonly math: LatentMath;
@@ -57,8 +73,9 @@ interface Parts {
 export async function loadWanPipeline(
   device: Device,
   folder: ModelFolder,
-  maxSequenceLength?: number,
+  { maxSequenceLength, dtype }: PipelineOptions,
 ): Promise<Pipeline> {
+  const dtypes = readDTypes(dtype);
   const [index, defaults, schedulerConfig] = await Promise.all([
     folder.json('model_index.json'),
     readGenerationDefaults(folder),
@@ -67,9 +84,14 @@ export async function loadWanPipeline(
   requireOneTransformer(index);
   chooseScheduler(schedulerConfig, undefined);
   const [prompts, transformer, autoencoder] = await Promise.all([
-    loadPromptEncoder(device, folder, maxSequenceLength ?? defaults.maxSequenceLength),
-    loadTransformer(device, folder),
-    loadAutoencoder(device, folder),
+    loadPromptEncoder(
+      device,
+      folder,
+      maxSequenceLength ?? defaults.maxSequenceLength,
+      dtypes.textEncoder,
+    ),
+    loadTransformer(device, folder, dtypes.transformer),
+    loadAutoencoder(device, folder, dtypes.vae),
   ]);
   requireMatching(prompts, transformer, autoencoder);
   const takesImage = index.expand_timesteps === true;

@@ -8,6 +8,7 @@ import {
   compile,
   type Device,
   openWeights,
+  type Precision,
   type RunOptions,
   readFloat32,
   upload,
@@ -42,6 +43,7 @@ export async function loadPromptEncoder(
   device: Device,
   folder: ModelFolder,
   maxSequenceLength: number | undefined,
+  precision: Precision,
 ): Promise<PromptEncoder> {
   const [config, tokenizer, weights] = await Promise.all([
     folder.json('text_encoder', 'config.json').then(parseTextEncoderConfig),
@@ -56,11 +58,10 @@ export async function loadPromptEncoder(
     throw new TubeletError('BAD_INPUT', 'model', message);
   }
   const { modelDim: dim } = config;
-  const distances = { maxLength };
   const branches = 2;
-  const plan = await compile(device, textEncoder(config, distances), weights, {
-    tokens: branches * maxLength,
-    segments: branches,
+  const capacity = { tokens: branches * maxLength, segments: branches };
+  const plan = await compile(device, textEncoder(config, { maxLength }), weights, capacity, {
+    precision,
   });
 
   /** Only the text itself is run: what stands behind it is not attended and becomes zeros. */

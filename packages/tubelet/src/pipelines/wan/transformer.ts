@@ -10,6 +10,7 @@ import {
   type Device,
   growingPlan,
   openWeights,
+  type Precision,
   type RunOptions,
   upload,
   type Weights,
@@ -60,6 +61,7 @@ export interface WanTransformer {
 export async function loadTransformer(
   device: Device,
   folder: ModelFolder,
+  precision: Precision,
 ): Promise<WanTransformer> {
   const [config, weights] = await Promise.all([
     folder.json('transformer', 'config.json').then(parseWanConfig),
@@ -67,7 +69,7 @@ export async function loadTransformer(
   ]);
   requireCheckpoint(wanCheckpoint(config), weights);
   /** Weights are packed once, smaller runs take the plan of the largest so far. */
-  const plan = growingPlan(device, wanTransformer(config), weights);
+  const plan = growingPlan(device, wanTransformer(config), weights, { precision });
 
   return {
     config,

@@ -1,0 +1,31 @@
+import type { Precision } from '@tubelet/runtime';
+import { TubeletError } from '../errors.js';
+
+/** A precision for all of a pipeline, or for each of its parts. */
+export type DTypes =
+  | Precision
+  | {
+      readonly textEncoder?: Precision;
+      readonly transformer?: Precision;
+      readonly vae?: Precision;
+    };
+
+const precisions: readonly unknown[] = ['f32', 'bf16', 'int8'] satisfies Precision[];
+const components = ['textEncoder', 'transformer', 'vae'] as const;
+
+/** @throws TubeletError BAD_INPUT naming the part */
+export function readDTypes(dtype: DTypes = {}): Record<(typeof components)[number], Precision> {
+  const given = typeof dtype === 'string' ? {} : dtype;
+  const unknown = Object.keys(given).find((name) => !components.some((known) => known === name));
+  if (unknown !== undefined) throw bad('parts of dtype', components.join(', '), unknown);
+  const [textEncoder, transformer, vae] = components.map((name): Precision => {
+    const value = typeof dtype === 'string' ? dtype : (given[name] ?? 'f32');
+    if (!precisions.includes(value)) throw bad(`dtype of ${name}`, precisions.join(', '), value);
+    return value;
+  });
+  return { textEncoder: textEncoder!, transformer: transformer!, vae: vae! };
+}
+
+function bad(what: string, expected: string, got: unknown): TubeletError {
+  return new TubeletError('BAD_INPUT', 'model', `${what} must be = ${expected}, got ${got}`);
+}
