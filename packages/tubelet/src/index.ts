@@ -1,7 +1,7 @@
 export { type DeviceDescription, devices } from '@tubelet/runtime';
 export { TubeletError } from './errors.js';
 export * from './media/index.js';
-export type { DTypes, DTypes } from './pipelines/dtypes.js';
+export type { DTypes } from './pipelines/dtypes.js';
 export { type GenerationDefaults, generationDefaults } from './pipelines/generation-defaults.js';
 export { type LoadOptions, loadPipeline } from './pipelines/load-pipeline.js';
 export type { RgbValues, Video } from './pipelines/video.js';
