@@ -52,6 +52,62 @@ describe('generate', () => {
     }
   });
 
+  it('gives the same bytes to random requests in pairs and alone, on any number of threads', async () => {
+    let state = 12345;
+    const pick = <Value>(...values: readonly Value[]) => {
+      state = (state * 1103515245 + 12345) % 2 ** 31;
+      return values[Math.floor((state / 2 ** 31) * values.length)]!;
+    };
+    const randomRequest = (): GenerateRequest => ({
+      prompt: pick('', prompt, '一只猫', 'a dog runs on the grass in the snow at night'),
+      width: pick(32, 64, 96),
+      height: pick(32, 48, 64),
+      numFrames: pick(1, 5, 9),
+      steps: pick(1, 2, 3),
+      guidanceScale: pick(1, 3, 5),
+      scheduler: pick('unipc', 'flow-match-euler'),
+      seed: pick(0, 1, 2 ** 40),
+    });
+    await using single = await loadPipeline(modelDirectory, { threads: 1 });
+    await using triple = await loadPipeline(modelDirectory, { threads: 3 });
+    for (let round = 0; round < 3; round++) {
+      const [a, b] = [randomRequest(), randomRequest()];
+      const pair = await Promise.all([triple.generate(a), triple.generate(b)]);
+      const alone = [await single.generate(a), await single.generate(b)];
+      for (const [i, video] of pair.entries())
+        expect(bytesOf(video).equals(bytesOf(alone[i]!))).toBe(true);
+    }
+  });
+
+  // Recorded where the goldens of the original passed; they are not part of the repository.
+  const image = {
+    data: Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7) % 256),
+    width: 64,
+    height: 64,
+  };
+  const recorded: readonly (readonly [string, Partial<GenerateRequest>, number[], number])[] = [
+    ['text', {}, [-0.0728, -0.3398, -1.1336, 0.8878, 0.5386, -0.9662, -0.0327, -0.2904], 97.05],
+    [
+      'image',
+      { image },
+      [0.0462, 1.4361, 2.0971, -1.1768, 2.4078, -0.4228, 0.2569, -0.4658],
+      106.64,
+    ],
+    [
+      'text by flow-match Euler',
+      { scheduler: 'flow-match-euler', guidanceScale: 3 },
+      [-0.0623, -0.4108, -1.1128, 0.859, 0.5372, -1.0193, -0.0933, -0.3106],
+      96.36,
+    ],
+  ];
+  it.for(recorded)('of %s gives the recorded video', async ([, change, values, brightness]) => {
+    const video = await pipe.generate({ ...short, steps: 4, ...change });
+    const some = values.map((_, i) => video.latents[1000 * i + 123]!);
+    for (const [i, value] of values.entries()) expect(some[i]).toBeCloseTo(value, 2);
+    const bytes = bytesOf(video);
+    expect(bytes.reduce((sum, byte) => sum + byte, 0) / bytes.length).toBeCloseTo(brightness, 0);
+  });
+
   it('begins from given latents, whatever the seed', async () => {
     const video = await pipe.generate(short);
     const latents = new Float32Array(video.latents.length).fill(0.5);
