@@ -12,7 +12,6 @@ export function addonOptions() {
   return {
     TUBELET_CUDA: process.env.TUBELET_CUDA || 'AUTO',
     TUBELET_CUDA_ARCHITECTURES: process.env.TUBELET_CUDA_ARCHITECTURES ?? '',
-    TUBELET_NATIVE_TESTS: 'OFF',
   };
 }
 
@@ -53,7 +52,7 @@ export async function buildAddon() {
   const cmakeJs = packageProgram('cmake-js', 'bin/cmake-js');
   const cmake = (name, ...args) =>
     runQuietly(name, process.execPath, [cmakeJs, ...args, '--directory', root]);
-  // All options, always: CMake remembers the last value. `build` alone ignores options once a build folder exists.
+  // Always all options: CMake remembers the last value. `build` alone ignores options once a build folder exists.
   const options = Object.entries(addonOptions()).map(([name, value]) => `--CD${name}=${value}`);
   const configured = await cmake('configure', 'configure', ...options);
   await cmake('addon', 'build', '--parallel', String(availableParallelism()));
@@ -65,7 +64,7 @@ export async function buildAddon() {
 export const conformance = 'build/native/tests/conformance';
 export const plans = 'build/native/tests/plans';
 
-/** Builds the native tests in the addon's build folder, whose objects they share. */
+/** Builds the native tests in the addon's build folder, whose objects they share; from then on they are part of it. */
 export async function buildNativeTests() {
   const build = join(root, 'build');
   await runQuietly('configure', 'cmake', ['-DTUBELET_NATIVE_TESTS=ON', build]);
