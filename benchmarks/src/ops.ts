@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ceilingNote, ceilingPercent, copySize, measureCeiling } from './ceiling.js';
+import { root } from './machine.js';
+import type { Options } from './options.js';
+import { type Measured, ownRow, type Row } from './report.js';
+
+/** A line of `conformance --bench` about one production case at one instruction set. */
+interface CaseLine {
+  readonly op: string;
+  readonly case: string;
+  readonly isa: string;
+  readonly kernel: string;
+  /** The shortest of repeated runs. */
+  readonly ms: number;
+  readonly gflops: number;
+  /** Read and written. */
+  readonly gbs: number;
+}
+
+const folder = join(root, 'build/bench/native');
+
+/** Every op at the production sizes of native/ops/cases, each by the kernel that the plan would choose. */
+export async function benchOps({ threads, words }: Options): Promise<Measured> {
+  const output = execFileSync(
+    conformanceProgram(),
+    ['--bench', '--threads', String(threads), ...words.flatMap((op) => ['--op', op])],
+    { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const lines = caseLines(output);
+  const sizes = [...new Set(lines.map((line) => copySize(bytesOf(line))))].sort((a, b) => a - b);
+  const ceiling = measureCeiling(threads, sizes);
+  const widest = lines[0]?.isa ?? 'none';
+  const rows = lines.map((line): Row => {
+    const dtype = dtypeOf(line);
+    const bytes = bytesOf(line);
+    const work = { flops: line.gflops * line.ms * 1e6, bytes, milliseconds: line.ms, dtype };
+    return ownRow(`${line.op}: ${line.case}`, dtype, line.ms, {
+      ceilingPercent: ceilingPercent(ceiling, work),
+      details: { isa: line.isa, kernel: line.kernel, 'GFLOP/s': line.gflops, 'GB/s': line.gbs },
+    });
+  });
+  const notes = [
+    `${ceilingNote}; the higher bound of the two counts`,
+    'times: shortest of repeated runs on one set of buffers, without the plan (native/tests/bench.cpp)',
+  ];
+  return { isa: widest, threads, rows, notes };
+}
+
+/** The lines of the cases; those about the machine have no op. */
+export function caseLines(output: string): CaseLine[] {
+  return output
+    .split('\n')
+    .filter((line) => line.startsWith('{"op"'))
+    .map((line) => JSON.parse(line));
+}
+
+/** Kernels that multiply in another type than f32 say so at the end of their name. */
+function dtypeOf({ kernel }: CaseLine): string {
+  return /\.(bf16|int8)$/.exec(kernel)?.[1] ?? 'f32';
+}
+
+function bytesOf({ gbs, ms }: CaseLine): number {
+  return gbs * ms * 1e6;
+}
+
+/** Builds the conformance program, which times what it tests. TUBELET_CONFORMANCE names one that is built. */
+function conformanceProgram(): string {
+  const named = process.env.TUBELET_CONFORMANCE;
+  if (named) return named;
+  const options = [
+    '-DCMAKE_BUILD_TYPE=Release',
+    '-DTUBELET_CORE_ONLY=ON',
+    '-DTUBELET_NATIVE_TESTS=ON',
+    '-DTUBELET_CUDA=OFF',
+  ];
+  const cmake = (...args: string[]) => execFileSync('cmake', args, { stdio: ['ignore', 2, 2] });
+  if (!existsSync(join(folder, 'CMakeCache.txt'))) cmake('-S', root, '-B', folder, ...options);
+  cmake('--build', folder, '--parallel', '2', '--target', 'conformance');
+  return join(folder, 'native/tests/conformance');
+}
