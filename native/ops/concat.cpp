@@ -2,15 +2,20 @@
 
 namespace tubelet {
 
-Shape Concat::output_shape(const NodeTypes &node, const Attributes &) {
+Shape Concat::output_shape(const NodeTypes &node, const Attributes &attributes) {
   Shape output = node[0].shape;
-  output.dims[0] = 0;
+  const int axis = int(attributes.axis);
+  if (axis != 0 && axis != output.rank - 1)
+    fail_shape(node, "axis must be", "0 or " + std::to_string(output.rank - 1),
+               std::to_string(axis));
+  output.dims[axis] = 0;
   for (int i = 0; i < int(node.inputs.size()); i++) {
-    require_fixed(node, i, inputs[x]);
+    if (axis == 0)
+      require_fixed(node, i, inputs[x]);
     Shape expected = node[0].shape;
-    expected.dims[0] = node[i].shape[0];
+    expected.dims[axis] = node[i].shape[axis];
     require_shape(node, i, inputs[x], expected);
-    output.dims[0] += node[i].shape[0];
+    output.dims[axis] += node[i].shape[axis];
   }
   return output;
 }

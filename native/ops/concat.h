@@ -1,6 +1,6 @@
-// Concatenation along axis 0.
-//   x...  f32 [A0, ...], [A1, ...], … equal but in axis 0; last axis may be a slice
-//   -> y  f32 [A0 + A1 + …, ...], no alias
+// Concatenation along the first or the last axis.
+//   x...  f32 [..., A0, ...], [..., A1, ...], … equal but in that axis; last axis may be a slice
+//   -> y  f32 [..., A0 + A1 + …, ...], no alias
 #pragma once
 
 #include "ops/op.h"
@@ -13,7 +13,9 @@ struct Concat {
   static constexpr bool is_variadic = true;
 
   struct Attributes {
-    template <class Visitor> void visit(Visitor &) {}
+    int64_t axis = 0; ///< 0 or rank - 1
+
+    template <class Visitor> void visit(Visitor &v) { v.field("axis", axis); }
   };
 
   static Shape output_shape(const NodeTypes &node, const Attributes &attributes);

@@ -15,7 +15,8 @@ template <class Op> Shape output_shape(const NodeTypes &node, const void *attrib
   return Op::output_shape(node, *static_cast<const typename Op::Attributes *>(attributes));
 }
 
-/// Variadic ops declare `cost(inputs, input_count, output, attributes)`, the others without count.
+/// Variadic ops declare `cost` and `check_data` with (inputs, input_count, output, attributes), the
+/// others without count.
 template <class Op>
 Cost cost(const Tensor *inputs, const Tensor *output, int input_count, const void *attributes) {
   const auto &typed = *static_cast<const typename Op::Attributes *>(attributes);
@@ -26,8 +27,13 @@ Cost cost(const Tensor *inputs, const Tensor *output, int input_count, const voi
 }
 
 template <class Op>
-void check_data(const Tensor *inputs, const Tensor *output, int, const void *attributes) {
-  Op::check_data(inputs, *output, *static_cast<const typename Op::Attributes *>(attributes));
+void check_data(const Tensor *inputs, const Tensor *output, int input_count,
+                const void *attributes) {
+  const auto &typed = *static_cast<const typename Op::Attributes *>(attributes);
+  if constexpr (requires { Op::check_data(inputs, input_count, *output, typed); })
+    Op::check_data(inputs, input_count, *output, typed);
+  else
+    Op::check_data(inputs, *output, typed);
 }
 
 template <class Op>

@@ -9,6 +9,8 @@ import { convolutionOp } from './ops/convolution.js';
 import { depthToSpaceOp } from './ops/depth_to_space.js';
 import { embeddingOp } from './ops/embedding.js';
 import { gatedResidualOp } from './ops/gated_residual.js';
+import { gatherOp } from './ops/gather.js';
+import { groupNormOp } from './ops/group_norm.js';
 import { layerNormOp } from './ops/layer_norm.js';
 import { linearOp } from './ops/linear.js';
 import { linearCombinationOp } from './ops/linear_combination.js';
@@ -30,6 +32,7 @@ export const opTable: readonly OpDefinition[] = [
   layerNormOp,
   adalnOp,
   rmsNormOp,
+  groupNormOp,
   gatedResidualOp,
   rotaryOp,
   attentionOp,
@@ -46,6 +49,7 @@ export const opTable: readonly OpDefinition[] = [
   depthToSpaceOp,
   spaceToDepthOp,
   concatOp,
+  gatherOp,
   linearCombinationOp,
   normalOp,
   reshapeOp,

@@ -7,12 +7,15 @@ import {
   clamp,
   columns,
   concat,
+  concatColumns,
   convolution,
   type DType,
   depthToSpace,
   embedding,
   GraphBuilder,
   gatedResidual,
+  gather,
+  groupNorm,
   layerNorm,
   linear,
   linearCombination,
@@ -213,6 +216,27 @@ const shapes: [name: string, shape: string, build: (t: Given) => Tensor][] = [
   ],
   ['concat', '[6, 2]', (t) => concat(t.in([1, 2]), t.in([2, 2]), t.in([3, 2]))],
   [
+    'concat of columns',
+    '[tokens, 5]',
+    (t) => concatColumns(t.in([t.tokens, 2]), t.in([t.tokens, 3])),
+  ],
+  [
+    'concat of channels',
+    '[1, 2, 3, 9]',
+    (t) => concatColumns(t.in([1, 2, 3, 4]), t.in([1, 2, 3, 5])),
+  ],
+  [
+    'gather',
+    '[tokens, 3]',
+    (t) => gather(t.in([t.tokens], 'i32'), t.in([t.g.symbol('rows'), 3]), t.w([1, 3])),
+  ],
+  [
+    'group_norm',
+    '[2, 3, 4, 6]',
+    (t) =>
+      groupNorm(t.in([2, 3, 4, 6]), { groups: 3, epsilon: 1e-6, weight: t.w([6]), bias: t.w([6]) }),
+  ],
+  [
     'linear_combination',
     '[elements]',
     (t) => {
@@ -346,6 +370,25 @@ const refusals: [message: string, build: (t: Given) => Tensor][] = [
   ],
   ['[concat] inputs must be = at least one, got none', () => concat()],
   ['[concat] x dim 0 must be = a number, got [tokens, 2]', (t) => concat(t.in([t.tokens, 2]))],
+  [
+    '[concat] x shape must be = [tokens, 2], got [rows, 2]',
+    (t) => concatColumns(t.in([t.tokens, 2]), t.in([t.g.symbol('rows'), 2])),
+  ],
+  ['[concat] x shape must be = [3, 3], got [3]', (t) => concat(t.in([2, 3]), t.in([3]))],
+  ['[gather] x must be = at least one tensor, got none', (t) => gather(t.in([3], 'i32'))],
+  [
+    '[gather] x shape must be = [tokens, 3], got [tokens, 4]',
+    (t) => gather(t.in([3], 'i32'), t.in([2, 3]), t.in([t.tokens, 4])),
+  ],
+  ['[gather] index rank must be = 1, got [3, 1]', (t) => gather(t.in([3, 1], 'i32'), t.in([2, 3]))],
+  [
+    '[group_norm] x columns must be = a multiple of groups 4, got 6',
+    (t) => groupNorm(t.in([1, 2, 2, 6]), { groups: 4, epsilon: 1e-6 }),
+  ],
+  [
+    '[group_norm] weight shape must be = [6], got [5]',
+    (t) => groupNorm(t.in([1, 2, 2, 6]), { groups: 3, epsilon: 1e-6, weight: t.w([5]) }),
+  ],
   ['[add] b shape must be = [4, 3], got [4]', (t) => add(t.in([4, 3]), t.in([4]))],
   [
     '[reshape] elements must be = those of x [3, 4], got [5, 2]',

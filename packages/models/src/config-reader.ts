@@ -25,6 +25,12 @@ export interface ConfigReader {
   flag(key: string, fallback: boolean): boolean;
   flags(key: string, fallback: readonly boolean[]): readonly boolean[];
   word<Word extends string | null>(key: string, words: readonly Word[], fallback: Word): Word;
+  /** A list of words. */
+  words<Word extends string>(
+    key: string,
+    words: readonly Word[],
+    fallback: readonly Word[],
+  ): readonly Word[];
   /** Options that change nothing here. */
   ignore(...keys: readonly string[]): void;
   /** An option that only one value of is understood; absent counts as that value. */
@@ -109,6 +115,13 @@ export function readConfig(model: string, json: unknown, className?: string): Co
       const found = words.find((word) => word === value);
       return found === undefined ? fail(key, words.map(String).join(' or '), value) : found;
     },
+    words: (key, words, fallback) =>
+      list(
+        key,
+        fallback,
+        (v): v is (typeof words)[number] => words.some((word) => word === v),
+        `a list of ${words.join(', ')}`,
+      ),
     ignore: (...keys) => keys.forEach(take),
     only(key, value) {
       const given = take(key);

@@ -1,13 +1,24 @@
-export { type DitConfig, type DitPreset, ditPreset, parseDitConfig } from './dit/config.js';
+export {
+  type DitConditioning,
+  type DitConfig,
+  type DitPreset,
+  ditPreset,
+  parseDitConfig,
+} from './dit/config.js';
+export { parseDitDiffusersConfig } from './dit/diffusers-config.js';
 export { dit } from './dit/model.js';
 export { type DitPacking, packDit } from './dit/pack.js';
 export { ditCheckpoint } from './dit/weights.js';
 export { combinedLatents, heldLatents, noiseLatents } from './latents.js';
+export { type SinCosOptions, sinCosPositions } from './positions.js';
 export { relativeBuckets } from './text-encoder/buckets.js';
+export { type ClipTextConfig, parseClipTextConfig } from './text-encoder/clip-config.js';
+export { type ClipTextOptions, clipTextEncoder } from './text-encoder/clip-model.js';
+export { type ClipTextPacking, packClipTexts } from './text-encoder/clip-pack.js';
 export { parseTextEncoderConfig, type TextEncoderConfig } from './text-encoder/config.js';
 export { type TextEncoderOptions, textEncoder } from './text-encoder/model.js';
 export { packTexts, type TextPacking, type TextTokens } from './text-encoder/pack.js';
-export { textEncoderCheckpoint } from './text-encoder/weights.js';
+export { clipTextCheckpoint, textEncoderCheckpoint } from './text-encoder/weights.js';
 export { type Chunk, cacheEntries } from './vae/cache.js';
 export { parseWanVaeConfig, vaeFactors, type WanVaeConfig } from './vae/config.js';
 export { type DecoderSize, wanVaeDecoder } from './vae/decoder.js';

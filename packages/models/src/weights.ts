@@ -6,22 +6,36 @@ export interface Weights {
   readonly g: GraphBuilder;
   /** The full name of one under this part. */
   name(name: string): string;
+  /** All full names it may have. */
+  names(name: string): readonly string[];
   at(part: string): Weights;
   /** Weights of a part; the nodes built inside carry its name. */
   within<T>(part: string, build: (w: Weights) => T): T;
   get(name: string, shape: readonly number[], options?: WeightOptions): Tensor;
 }
 
-/** All weights of a graph's checkpoint. */
-export function weightsOf(g: GraphBuilder, prefix = ''): Weights {
-  const name = (last: string) => (prefix === '' ? last : `${prefix}.${last}`);
-  const at = (part: string) => weightsOf(g, name(part));
+/**
+ * All weights of a graph's checkpoint.
+ *
+ * @param others prefixes that some files have in place of `prefix`
+ */
+export function weightsOf(g: GraphBuilder, prefix = '', others: readonly string[] = []): Weights {
+  const prefixes = [prefix, ...others];
+  const names = (last: string) =>
+    prefixes.map((before) => (before === '' ? last : `${before}.${last}`));
+  const name = (last: string) => names(last)[0];
+  const at = (part: string) => weightsOf(g, name(part), names(part).slice(1));
   return {
     g,
     name,
+    names,
     at,
     within: (part, build) => g.scope(part, () => build(at(part))),
-    get: (last, shape, options) => g.weight(name(last), shape, options),
+    get: (last, shape, options = {}) =>
+      g.weight(name(last), shape, {
+        ...options,
+        aliases: [...names(last).slice(1), ...(options.aliases ?? [])],
+      }),
   };
 }
 
@@ -63,7 +77,7 @@ export function fusedLinear(
   const k = Number(x.shape[1]);
   const fused = (kind: string, shape: readonly number[]) =>
     w.get(`${names.join('+')}.${kind}`, [names.length * n, ...shape.slice(1)], {
-      sources: names.map((name) => ({ names: [w.name(`${name}.${kind}`)], shape })),
+      sources: names.map((name) => ({ names: w.names(`${name}.${kind}`), shape })),
     });
   return linear(x, fused('weight', [n, k]), { bias: bias ? fused('bias', [n]) : undefined });
 }

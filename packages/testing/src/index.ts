@@ -7,7 +7,7 @@ export {
   toleranceOf,
   worstOf,
 } from './goldens/closeness.js';
-export { checkDitCase } from './goldens/dit.js';
+export { checkDitCase, checkDitDiffusersCase } from './goldens/dit.js';
 export { goldensFolder } from './goldens/folder.js';
 export { onAddon } from './goldens/on-addon.js';
 export { type CaseResult, checkSamplerCase } from './goldens/samplers.js';

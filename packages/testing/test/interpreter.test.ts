@@ -1,6 +1,7 @@
 import { opTable } from '@tubelet/graph';
 import {
   checkDitCase,
+  checkDitDiffusersCase,
   checkTextEncoderCase,
   checkWanCase,
   checkWanVaeCase,
@@ -16,7 +17,15 @@ const goldens = goldensFolder();
 describe.skipIf(!goldens)('models in double precision', () => {
   test.each([
     ['dit/forward', checkDitCase],
-    ['dit/patch4', checkDitCase],
+    ['dit/adaln', checkDitCase],
+    ['dit/cross-attention', checkDitCase],
+    ['dit/in-context', checkDitCase],
+    ['dit/cfg', checkDitCase],
+    ['dit/tables', checkDitCase],
+    ['dit-diffusers/ada-norm-zero', checkDitDiffusersCase],
+    ['text-encoders/clip', checkTextEncoderCase],
+    ['text-encoders/clip-legacy-eos', checkTextEncoderCase],
+    ['text-encoders/clip-projection', checkTextEncoderCase],
     ['text-encoders/t5-gated', checkTextEncoderCase],
     ['text-encoders/t5-relu', checkTextEncoderCase],
     ['text-encoders/umt5', checkTextEncoderCase],

@@ -156,6 +156,9 @@ const cases: [name: string, case_: Case][] = [
   ['umt5', textCase({ model_type: 'umt5' })],
   ['t5, relu', textCase({ model_type: 't5' })],
   ['dit', ditCase({})],
+  ['dit, adaLN', ditCase({ conditioning: 'adaln' })],
+  ['dit, cross-attention', ditCase({ conditioning: 'cross-attention' })],
+  ['dit, in-context', ditCase({ conditioning: 'in-context' })],
   [
     'dit without null class and sigma',
     ditCase({ class_dropout_prob: 0, learn_sigma: false, patch_size: 3 }),

@@ -23,7 +23,7 @@ export interface TextEncoderConfig {
 }
 
 /** transformers' names of activations. */
-const activations: Readonly<Record<string, Activation>> = {
+export const activations: Readonly<Record<string, Activation>> = {
   relu: 'relu',
   gelu: 'gelu_erf',
   gelu_new: 'gelu_tanh',

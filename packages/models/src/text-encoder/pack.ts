@@ -1,5 +1,4 @@
 import { TubeletError } from '@tubelet/graph';
-import type { TextEncoderConfig } from './config.js';
 
 /** One text as token ids, padded behind. */
 export interface TextTokens {
@@ -24,7 +23,10 @@ export interface TextPacking {
   };
 }
 
-export function packTexts(config: TextEncoderConfig, texts: readonly TextTokens[]): TextPacking {
+export function packTexts(
+  config: { readonly vocabSize: number },
+  texts: readonly TextTokens[],
+): TextPacking {
   const fail = (what: string, expected: string, got: string | number): never => {
     throw new TubeletError(
       'BAD_INPUT',

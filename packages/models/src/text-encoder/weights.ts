@@ -1,4 +1,6 @@
 import type { Checkpoint } from '../weights.js';
+import type { ClipTextConfig } from './clip-config.js';
+import { clipTextEncoder } from './clip-model.js';
 import type { TextEncoderConfig } from './config.js';
 import { textEncoder } from './model.js';
 
@@ -6,4 +8,15 @@ import { textEncoder } from './model.js';
 export function textEncoderCheckpoint(config: TextEncoderConfig): Checkpoint {
   const unused = [/^decoder\./, /^lm_head\./, /^encoder\.embed_tokens\.weight$/];
   return { graphs: [textEncoder(config, { maxLength: 1 })], unused };
+}
+
+/** A whole CLIP has a vision part too; some files hold the numbers of positions. */
+export function clipTextCheckpoint(config: ClipTextConfig): Checkpoint {
+  const unused = [
+    /^(text_model\.)?embeddings\.position_ids$/,
+    /^vision_model\./,
+    /^(visual|text)_projection\./,
+    /^logit_scale$/,
+  ];
+  return { graphs: [clipTextEncoder(config)], unused };
 }

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkDitCase } from './dit.js';
+import { checkDitCase, checkDitDiffusersCase } from './dit.js';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
 import { checkSpritesCase } from './sprites.js';
 import { checkTextEncoderCase } from './text-encoders.js';
@@ -24,6 +24,7 @@ type Check = (directory: string) => Promise<CaseResult & { readonly reason?: str
 /** The check of every family there is a model for: the folder of a case goes in. */
 const checks: Readonly<Record<string, Check>> = {
   dit: checkDitCase,
+  'dit-diffusers': checkDitDiffusersCase,
   samplers: checkSamplerCase,
   sprites: checkSpritesCase,
   'text-encoders': checkTextEncoderCase,

@@ -51,6 +51,28 @@ export const convolution: Reference = ({ inputs, attributes, shape }) => {
   return out;
 };
 
+export const group_norm: Reference = ({ inputs: [x, weight, bias], attributes, shape }) => {
+  const [F, H, W, C] = shape;
+  const n = C / Number(attributes.groups);
+  const count = H * W * n;
+  const f = functions[String(attributes.activation)];
+  const y = new Float64Array(x.data.length);
+  for (let first = 0; first < F * C; first += n) {
+    const [frame, c0] = [Math.floor(first / C), first % C];
+    const places = Array.from(
+      { length: count },
+      (_, i) => (frame * H * W + Math.floor(i / n)) * C + c0 + (i % n),
+    );
+    const mean = places.reduce((sum, at) => sum + x.data[at], 0) / count;
+    const variance = places.reduce((sum, at) => sum + (x.data[at] - mean) ** 2, 0) / count;
+    for (const at of places) {
+      const normed = (x.data[at] - mean) / Math.sqrt(variance + Number(attributes.epsilon));
+      y[at] = f(normed * (weight?.data[at % C] ?? 1) + (bias?.data[at % C] ?? 0));
+    }
+  }
+  return y;
+};
+
 export const upsample: Reference = ({ inputs: [x], attributes, shape }) => {
   const at = reader(x);
   const [ft, fh, fw] = factors(attributes);

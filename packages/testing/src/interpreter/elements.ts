@@ -16,7 +16,13 @@ export const multiply = pairwise((a, b) => a * b);
 export const clamp: Reference = ({ inputs: [x], attributes: { min, max } }) =>
   x.data.map((value) => Math.min(Math.max(value, Number(min)), Number(max)));
 
-export const concat: Reference = ({ inputs }) => joined(inputs.map(({ data }) => data));
+export const concat: Reference = ({ inputs, attributes, shape }) => {
+  if (attributes.axis === 0) return joined(inputs.map(({ data }) => data));
+  const rows = product(shape.slice(0, -1));
+  const row = ({ data }: Value, r: number) =>
+    data.subarray((r * data.length) / rows, ((r + 1) * data.length) / rows);
+  return joined(Array.from({ length: rows }, (_, r) => inputs.map((x) => row(x, r))).flat());
+};
 
 export const linear_combination: Reference = ({ inputs: [coefficients, ...tensors], shape }) =>
   fill(shape, (i) =>

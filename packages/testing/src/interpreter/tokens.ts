@@ -152,6 +152,14 @@ export const embedding: Reference = (call) => {
   return fill(call.shape, (t, d) => matrix(table).row(ids.data[t])[d]);
 };
 
+export const gather: Reference = ({ inputs: [index, ...tensors], shape }) => {
+  const rows = tensors.flatMap((tensor) => {
+    const x = matrix(tensor);
+    return Array.from({ length: x.rows }, (_, r) => x.row(r));
+  });
+  return fill(shape, (t, d) => rows[index.data[t]][d]);
+};
+
 /** Rounded to float32 after every step, as the original computes it. */
 export const timestep_embedding: Reference = (call) => {
   const timestep = call.inputs[0].data;

@@ -1,0 +1,41 @@
+/** How a grid of positions is measured. */
+export interface SinCosOptions {
+  /** Rows of the grid the model was trained on: positions of any other grid are spread over that many. Default: as they are. */
+  readonly baseSize?: number;
+  /** Positions are divided by it. Default 1. */
+  readonly interpolationScale?: number;
+}
+
+/**
+ * The fixed position table of DiT and of diffusers' PatchEmbed: sines, then cosines, of the column in the first half of the
+ * width and of the row in the second, frequencies 10000^(-4i/dim). Positions are float32 there, angles double
+ * (facebookresearch/DiT@ed81ce2 models.py, get_2d_sincos_pos_embed; diffusers 0.42.1 embeddings.py).
+ *
+ * @param dim a multiple of 4
+ * @returns [height·width, dim]
+ */
+export function sinCosPositions(
+  dim: number,
+  height: number,
+  width: number,
+  { baseSize, interpolationScale = 1 }: SinCosOptions = {},
+): Float64Array {
+  const f = Math.fround;
+  const along = (size: number) => (i: number) =>
+    f(f(i / f(baseSize === undefined ? 1 : size / baseSize)) / f(interpolationScale));
+  const [y, x] = [along(height), along(width)];
+  const quarter = dim / 4;
+  const out = new Float64Array(height * width * dim);
+  for (let token = 0; token < height * width; token++) {
+    const places = [x(token % width), y(Math.floor(token / width))];
+    places.forEach((place, half) => {
+      for (let i = 0; i < quarter; i++) {
+        const angle = place / 10_000 ** (i / quarter);
+        const at = token * dim + half * 2 * quarter + i;
+        out[at] = Math.sin(angle);
+        out[at + quarter] = Math.cos(angle);
+      }
+    });
+  }
+  return out;
+}

@@ -1,0 +1,73 @@
+import {
+  add,
+  attention,
+  columns,
+  embedding,
+  type Graph,
+  gather,
+  graph,
+  layerNorm,
+  type Tensor,
+} from '@tubelet/graph';
+import { fusedLinear, linearLayer, type Weights, weightsOf } from '../weights.js';
+import type { ClipTextConfig } from './clip-config.js';
+
+export interface ClipTextOptions {
+  /** Also gives `hidden0`, `hidden1`, …: the embeddings and each block's output, all before the final norm. */
+  readonly hiddenStates?: boolean;
+}
+
+/**
+ * A CLIP text encoder (transformers 5.23.0, CLIPTextModel and CLIPTextModelWithProjection) for texts packed one after
+ * another; `packClipTexts` makes the index tensors. Checkpoints may have the prefix `text_model.` or not.
+ *
+ * Inputs: ids i32 [tokens], position i32 [tokens], segments i32 [segments, 4] whose key ranges leave out padding,
+ * endIndex i32 [segments], each text's end token.
+ * Outputs: hidden f32 [tokens, hiddenSize] after the final norm, pooled f32 [segments, hiddenSize], its row at the end token,
+ * and with a projection textEmbeds f32 [segments, projectionDim].
+ */
+export function clipTextEncoder(config: ClipTextConfig, options: ClipTextOptions = {}): Graph {
+  return graph('clip', (g) => {
+    const w = weightsOf(g, 'text_model', ['']);
+    const { hiddenSize: D } = config;
+    const tokens = g.symbol('tokens');
+    const segments = g.symbol('segments');
+    const words = w.get('embeddings.token_embedding.weight', [config.vocabSize, D]);
+    const places = w.get('embeddings.position_embedding.weight', [config.maxLength, D]);
+    const spans = g.input('segments', [segments, 4], 'i32');
+    let x = add(
+      embedding(g.input('ids', [tokens], 'i32'), words),
+      embedding(g.input('position', [tokens], 'i32'), places),
+    ); // [T, D]
+    for (let layer = 0; layer < config.layers; layer++) {
+      if (options.hiddenStates) g.output(`hidden${layer}`, x);
+      x = w.within(`encoder.layers.${layer}`, (w) => block(w, x, spans, config));
+    }
+    if (options.hiddenStates) g.output(`hidden${config.layers}`, x);
+    const hidden = norm(w.at('final_layer_norm'), x, config);
+    const pooled = gather(g.input('endIndex', [segments], 'i32'), hidden); // [S, D]
+    g.output('hidden', hidden);
+    g.output('pooled', pooled);
+    if (config.projectionDim === null) return;
+    const projection = weightsOf(g).at('text_projection');
+    g.output('textEmbeds', linearLayer(projection, pooled, config.projectionDim, { bias: false }));
+  });
+}
+
+function norm(w: Weights, x: Tensor, { hiddenSize: D, epsilon }: ClipTextConfig): Tensor {
+  return layerNorm(x, { weight: w.get('weight', [D]), bias: w.get('bias', [D]), epsilon });
+}
+
+function block(w: Weights, x: Tensor, segments: Tensor, config: ClipTextConfig): Tensor {
+  const { hiddenSize: D, heads, ffnDim, activation } = config;
+  const attn = w.at('self_attn');
+  const h = norm(w.at('layer_norm1'), x, config);
+  const qkv = fusedLinear(attn, h, ['q_proj', 'k_proj', 'v_proj'], D); // [T, 3D]
+  const [q, k, v] = [columns(qkv, 0, D), columns(qkv, D, D), columns(qkv, 2 * D, D)];
+  const scale = 1 / Math.sqrt(D / heads);
+  const a = attention(q, k, v, segments, { heads, scale, causal: true }); // [T, D]
+  x = linearLayer(attn.at('out_proj'), a, D, { residual: x });
+  const f = norm(w.at('layer_norm2'), x, config);
+  const up = linearLayer(w.at('mlp.fc1'), f, ffnDim, { activation }); // [T, ffnDim]
+  return linearLayer(w.at('mlp.fc2'), up, D, { residual: x }); // [T, D]
+}
