@@ -51,7 +51,12 @@ test('the text encoders of SD 1.5 and of SDXL as they were published', () => {
 test('a text ends at its first end token, or at the largest id', () => {
   const ends = (eos: number, ...texts: number[][]) => {
     const config = parseClipTextConfig({ vocab_size: 100, eos_token_id: eos });
-    return [...packClipTexts(config, texts.map((ids) => ({ ids }))).inputs.endIndex];
+    return [
+      ...packClipTexts(
+        config,
+        texts.map((ids) => ({ ids })),
+      ).inputs.endIndex,
+    ];
   };
   expect(ends(98, [97, 5, 98, 98], [97, 98])).toEqual([2, 5]);
   expect(ends(2, [97, 5, 98, 1, 98], [97, 99])).toEqual([2, 6]);

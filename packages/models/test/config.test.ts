@@ -183,8 +183,8 @@ const refusals: [message: string, parse: () => unknown][] = [
     () => parseDitConfig({ hidden_size: 384, num_heads: 5 }),
   ],
   [
-    '[dit] options must be = those this model has, got "conditioning"',
-    () => parseDitConfig({ conditioning: 'adaln' }),
+    '[dit] options must be = those this model has, got "color"',
+    () => parseDitConfig({ color: 'red' }),
   ],
 ];
 

@@ -57,7 +57,9 @@ test('facebook/DiT-XL-2-256 as it was published: a Transformer2DModel', () => {
   });
   expect(conditioning).toBe('adaln-zero');
   const names = ditCheckpoint(config).graphs[0].weights.flatMap(({ sources }) => sources);
-  expect(names.flatMap(({ names }) => names)).toContain('transformer_blocks.27.norm1.linear.weight');
+  expect(names.flatMap(({ names }) => names)).toContain(
+    'transformer_blocks.27.norm1.linear.weight',
+  );
 });
 
 test.each([
@@ -71,7 +73,7 @@ test.each([
   ['[dit] norm_type must be = "ada_norm_zero", got "layer_norm"', { norm_type: 'layer_norm' }],
   ['[dit] activation_fn must be = "gelu-approximate", got "geglu"', { activation_fn: 'geglu' }],
   ['[dit] sample_size must be = a multiple of patch_size 3, got 32', { patch_size: 3 }],
-  ['[dit] options must be = those this model has, got color', { color: 1 }],
+  ['[dit] options must be = those this model has, got "color"', { color: 1 }],
 ])('%s', (message, json) => {
   expect(() => parseDitDiffusersConfig(json)).toThrow(message);
 });
