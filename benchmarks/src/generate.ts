@@ -1,7 +1,7 @@
 import { openDevice } from '@tubelet/runtime';
 import { askChild } from './child.js';
 import type { Options } from './options.js';
-import { type Measured, ownRow } from './report.js';
+import { type Measured, ownRow, type Row } from './report.js';
 
 export interface StageTimes {
   readonly totalMs: number;
@@ -26,16 +26,25 @@ export interface GenerateTimes {
 }
 
 /** The default video of the model that ships: prompt to mp4 in a fresh process, then once more. */
-export async function benchGenerate({ threads }: Options): Promise<Measured> {
+export async function benchGenerate({ threads, precisions }: Options): Promise<Measured> {
   using device = openDevice({ threads });
-  const times = await askChild<GenerateTimes>('generate', { threads });
+  const rows: Row[] = [];
+  for (const dtype of precisions) {
+    rows.push(...stageRows(dtype, await askChild<GenerateTimes>('generate', { threads, dtype })));
+  }
+  const notes = [
+    'one process, two videos: stages are those of the second; compiling is what the first took more outside of denoising',
+  ];
+  return { isa: device.isa, threads, rows, notes };
+}
+
+function stageRows(dtype: string, times: GenerateTimes): Row[] {
   const { first, second, steps, loadMs, importMs, peakMegabytes } = times;
-  const compileMs = compileTime(first, second);
   const row = (work: string, milliseconds: number, details?: Record<string, number>) =>
-    ownRow(work, 'f32', milliseconds, { details });
-  const rows = [
+    ownRow(work, dtype, milliseconds, { details });
+  return [
     row('import', importMs),
-    row('load and compile', loadMs + compileMs, { 'MB at most': peakMegabytes }),
+    row('load and compile', loadMs + compileTime(first, second)),
     row('text', second.textMs),
     row('denoise', second.denoiseMs),
     row('denoise, one step', second.denoiseMs / steps),
@@ -46,10 +55,6 @@ export async function benchGenerate({ threads }: Options): Promise<Measured> {
     }),
     row('second video, warm, prompt to mp4', second.totalMs),
   ];
-  const notes = [
-    'one process, two videos: stages are those of the second; compiling is what the first took more before and after its denoising',
-  ];
-  return { isa: device.isa, threads, rows, notes };
 }
 
 /** The first video compiles its plans on the way: what its stages other than denoising take more than in the second. */

@@ -28,7 +28,7 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Measured
 };
 
 const usage = `npm run bench -- NAME [--json] [--save] [--threads N] [--rounds N]
-  generate        the default video of the model that ships: seconds by stage, peak memory
+  generate        the default video of the model that ships: stages, peak memory     --precision
   dit             DiT beside onnxruntime     --model DiT-S/2,DiT-B/2 --precision f32,bf16 --images 1
   ops [OP]        every op at production sizes
   load            cold load and compile      --model, --precision

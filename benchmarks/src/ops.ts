@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ceilingNote, ceilingPercent, copySize, measureCeiling } from './ceiling.js';
 import { root } from './machine.js';
@@ -19,9 +18,7 @@ interface CaseLine {
   readonly gbs: number;
 }
 
-const folder = join(root, 'build/bench/native');
-
-/** Every op at the production sizes of native/ops/cases, each by the kernel that the plan would choose. */
+/** Every op at the production sizes of native/ops/cases, by each of its kernels that takes them. */
 export async function benchOps({ threads, words }: Options): Promise<Measured> {
   const output = execFileSync(
     conformanceProgram(),
@@ -65,18 +62,16 @@ function bytesOf({ gbs, ms }: CaseLine): number {
   return gbs * ms * 1e6;
 }
 
-/** Builds the conformance program, which times what it tests. TUBELET_CONFORMANCE names one that is built. */
+/**
+ * The conformance program, which times what it tests; brought up to date in the addon's build folder, whose objects it
+ * shares. TUBELET_CONFORMANCE names one that is built elsewhere.
+ */
 function conformanceProgram(): string {
   const named = process.env.TUBELET_CONFORMANCE;
   if (named) return named;
-  const options = [
-    '-DCMAKE_BUILD_TYPE=Release',
-    '-DTUBELET_CORE_ONLY=ON',
-    '-DTUBELET_NATIVE_TESTS=ON',
-    '-DTUBELET_CUDA=OFF',
-  ];
+  const folder = join(root, 'build');
   const cmake = (...args: string[]) => execFileSync('cmake', args, { stdio: ['ignore', 2, 2] });
-  if (!existsSync(join(folder, 'CMakeCache.txt'))) cmake('-S', root, '-B', folder, ...options);
+  cmake('-DTUBELET_NATIVE_TESTS=ON', folder);
   cmake('--build', folder, '--parallel', '2', '--target', 'conformance');
   return join(folder, 'native/tests/conformance');
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { modelDirectory } from '@tubelet/model-sprites';
+import type { Precision } from '@tubelet/runtime';
 import type { Pipeline } from 'tubelet';
 import { answer, peakMegabytes, question } from '../child.js';
 import type { GenerateTimes, StageTimes } from '../generate.js';
@@ -40,11 +41,11 @@ async function timeStages(pipeline: Pipeline): Promise<StageTimes> {
   };
 }
 
-const { threads } = question<{ threads: number }>();
+const { threads, dtype } = question<{ threads: number; dtype: Precision }>();
 const start = performance.now();
 const { loadPipeline } = await import('tubelet');
 const imported = performance.now();
-const pipeline = await loadPipeline(modelDirectory, { threads });
+const pipeline = await loadPipeline(modelDirectory, { threads, dtype });
 const loaded = performance.now();
 const first = await timeStages(pipeline);
 const firstPeak = peakMegabytes();

@@ -7,7 +7,7 @@ export type Locate = (name: string, rows?: readonly [start: number, end: number]
 const epsilon = { float: 1e-6 };
 
 /**
- * The twin of `dit` of @tubelet/models for `images` images, in the ops onnxruntime has its best CPU kernels for: Gemm over
+ * The twin of `dit` of @tubelet/models (the original's layout, adaLN-Zero) for `images` images, in the ops onnxruntime has its best CPU kernels for: Gemm over
  * packed weights, MultiHeadAttention (its flash kernel), FastGelu, LayerNormalization that takes scale and shift in itself
  * where there is one image.
  *
@@ -15,11 +15,10 @@ const epsilon = { float: 1e-6 };
  * Output: prediction float [images, outChannels, H, W].
  */
 export function ditOnnx(config: DitConfig, images: number, locate: Locate): Uint8Array {
-  const { hiddenSize: D, patchSize: p, inChannels, inputSize, heads, ffnDim } = config;
+  const { hiddenSize: D, patchSize: p, inChannels, outChannels, inputSize, heads, ffnDim } = config;
   const m = new OnnxModel();
   const side = inputSize / p;
   const tokens = side * side;
-  const outChannels = config.learnSigma ? 2 * inChannels : inChannels;
 
   const weight = (name: string, shape: readonly number[], rows?: readonly [number, number]) =>
     m.external(rows ? `${name}[${rows}]` : name, shape, locate(name, rows));
