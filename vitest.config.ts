@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['{packages/*,benchmarks}/test/**/*.test.ts', 'scripts/test/**/*.test.mjs'],
+    include: ['{packages/*,benchmarks}/test/**/*.test.ts', '{scripts,examples}/test/**/*.test.mjs'],
     maxWorkers: 2,
     testTimeout: 60_000,
   },
