@@ -10,7 +10,16 @@ export { dit } from './dit/model.js';
 export { type DitPacking, packDit } from './dit/pack.js';
 export { ditCheckpoint } from './dit/weights.js';
 export { combinedLatents, heldLatents, noiseLatents } from './latents.js';
+export type { ImageSize } from './packing.js';
+export { type PixartConfig, parsePixartConfig } from './pixart/config.js';
+export { pixart } from './pixart/model.js';
+export { type PixartImage, type PixartPacking, packPixart } from './pixart/pack.js';
+export { pixartCheckpoint } from './pixart/weights.js';
 export { type SinCosOptions, sinCosPositions } from './positions.js';
+export { parseSd3Config, type Sd3Config } from './sd3/config.js';
+export { sd3Transformer } from './sd3/model.js';
+export { packSd3, type Sd3Image, type Sd3Packing } from './sd3/pack.js';
+export { sd3Checkpoint } from './sd3/weights.js';
 export { relativeBuckets } from './text-encoder/buckets.js';
 export { type ClipTextConfig, parseClipTextConfig } from './text-encoder/clip-config.js';
 export { type ClipTextOptions, clipTextEncoder } from './text-encoder/clip-model.js';
@@ -36,6 +45,11 @@ export {
   type TileSize,
 } from './vae/tiles.js';
 export { wanVaeCheckpoint } from './vae/weights.js';
+export { parseVitConfig, type VitConfig } from './vit/config.js';
+export { type VitOptions, vit } from './vit/model.js';
+export { packVit, type VitPacking } from './vit/pack.js';
+export { type PatchGrid, trainedGrid, vitPositions } from './vit/positions.js';
+export { vitCheckpoint } from './vit/weights.js';
 export { parseWanConfig, type WanConfig } from './wan/config.js';
 export { wanTransformer } from './wan/model.js';
 export {

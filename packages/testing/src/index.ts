@@ -10,9 +10,12 @@ export {
 export { checkDitCase, checkDitDiffusersCase } from './goldens/dit.js';
 export { goldensFolder } from './goldens/folder.js';
 export { onAddon } from './goldens/on-addon.js';
+export { checkPixartCase } from './goldens/pixart.js';
 export { type CaseResult, checkSamplerCase } from './goldens/samplers.js';
+export { checkSd3Case } from './goldens/sd3.js';
 export { checkTextEncoderCase } from './goldens/text-encoders.js';
 export { checkTokenizerCase, type TokenizerCaseResult } from './goldens/tokenizers.js';
+export { checkVitCase } from './goldens/vit.js';
 export { checkWanCase } from './goldens/wan.js';
 export { checkWanVaeCase } from './goldens/wan-vae.js';
 export { interpret, references } from './interpreter/interpret.js';

@@ -1,10 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkDitCase, checkDitDiffusersCase } from './dit.js';
+import { checkPixartCase } from './pixart.js';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
+import { checkSd3Case } from './sd3.js';
 import { checkSpritesCase } from './sprites.js';
 import { checkTextEncoderCase } from './text-encoders.js';
 import { checkTokenizerCase } from './tokenizers.js';
+import { checkVitCase } from './vit.js';
 import { checkWanCase } from './wan.js';
 import { checkWanPipelineCase } from './wan-pipeline.js';
 import { checkWanVaeCase } from './wan-vae.js';
@@ -25,6 +28,9 @@ type Check = (directory: string) => Promise<CaseResult & { readonly reason?: str
 const checks: Readonly<Record<string, Check>> = {
   dit: checkDitCase,
   'dit-diffusers': checkDitDiffusersCase,
+  pixart: checkPixartCase,
+  sd3: checkSd3Case,
+  vit: checkVitCase,
   samplers: checkSamplerCase,
   sprites: checkSpritesCase,
   'text-encoders': checkTextEncoderCase,

@@ -1,0 +1,34 @@
+/** Where parts of these sizes begin when they stand one after another, and last where all end. */
+export function startsOf(sizes: readonly number[]): number[] {
+  const starts = [0];
+  for (const size of sizes) starts.push(starts[starts.length - 1] + size);
+  return starts;
+}
+
+/** Attention of each part of `queries` to the same part of `keys`: [parts, 4]. */
+export function segmentTable(queries: readonly number[], keys: readonly number[]): Int32Array {
+  const rows = queries.slice(1).map((end, i) => [queries[i], end, keys[i], keys[i + 1]]);
+  return Int32Array.from(rows.flat());
+}
+
+/** The number of the part that each place belongs to. */
+export function partOf(sizes: readonly number[]): Int32Array {
+  return Int32Array.from(sizes.flatMap((size, part) => Array<number>(size).fill(part)));
+}
+
+/** Height and width of an image's latents, or of its pixels. */
+export interface ImageSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Images of `channels` channels in patches, as patchify and unpatchify read them: [images, 5]. */
+export function imageGeometry(
+  images: readonly ImageSize[],
+  channels: number,
+  tokens: readonly number[],
+): { readonly geometry: Int32Array; readonly elements: number } {
+  const elements = startsOf(images.map(({ height, width }) => channels * height * width));
+  const rows = images.map(({ height, width }, i) => [elements[i], tokens[i], 1, height, width]);
+  return { geometry: Int32Array.from(rows.flat()), elements: elements[images.length] };
+}

@@ -1,0 +1,92 @@
+import {
+  activation,
+  adaln,
+  add,
+  concatColumns,
+  type Graph,
+  graph,
+  patchify,
+  type Tensor,
+  timestepEmbedding,
+  unpatchify,
+} from '@tubelet/graph';
+import { linearLayer, type Weights, weightsOf } from '../weights.js';
+import { type PixartCondition, pixartBlock } from './block.js';
+import type { PixartConfig } from './config.js';
+
+/** Of the last norm. */
+const epsilon = 1e-6;
+
+/**
+ * PixArt alpha and sigma (Chen et al. 2023, 2024; diffusers 0.42.1, PixArtTransformer2DModel) for images of any sizes packed one
+ * after another; `packPixart` makes the index tensors. Padding of texts is left out, so there is no text mask.
+ *
+ * Inputs: latents f32 [elements], geometry and outputGeometry i32 [segments, 5], positions f32 [tokens, hiddenSize], timestep
+ * f32 [rows], row i32 [tokens], segments and crossSegments i32 [segments, 4], text f32 [textTokens, captionChannels]; with size
+ * conditions also imageHeight, imageWidth (pixels) and aspectRatio (height / width) f32 [rows].
+ * Output: prediction f32 [outputElements].
+ */
+export function pixart(config: PixartConfig): Graph {
+  return graph('pixart', (g) => {
+    const w = weightsOf(g);
+    const { hiddenSize: D, inChannels, outChannels, patchSize: p } = config;
+    const patch = { patchT: 1, patchH: p, patchW: p };
+    const segments = g.symbol('segments');
+    const tokens = g.symbol('tokens');
+    const patches = patchify(
+      g.input('latents', [g.symbol('elements')]),
+      g.input('geometry', [segments, 5], 'i32'),
+      { channels: inChannels, ...patch, order: 'channel_first', tokens },
+    ); // [T, C·p²]
+    let x = linearLayer(w.at('pos_embed.proj'), patches, D, {
+      storedShape: [D, inChannels, p, p],
+      residual: g.input('positions', [tokens, D]),
+    }); // [T, D]
+    const embedded = w.within('adaln_single.emb', (w) => embedCondition(w, config)); // [R, D]
+    const c: PixartCondition = {
+      timeProjection: linearLayer(w.at('adaln_single.linear'), activation(embedded, 'silu'), 6 * D), // [R, 6D]
+      row: g.input('row', [tokens], 'i32'),
+      segments: g.input('segments', [segments, 4], 'i32'),
+      text: w.within('caption_projection', (w) => embedText(w, config)), // [textTokens, D]
+      crossSegments: g.input('crossSegments', [segments, 4], 'i32'),
+    };
+    for (let layer = 0; layer < config.layers; layer++) {
+      x = w.within(`transformer_blocks.${layer}`, (w) => pixartBlock(w, x, c, config));
+    }
+    const table = w.get('scale_shift_table', [2 * D], { storedShape: [2, D] });
+    const modulation = add(concatColumns(embedded, embedded), table); // [R, 2D]: shift, scale
+    const h = adaln(x, modulation, c.row, { epsilon, shiftColumn: 0, scaleColumn: D });
+    const y = linearLayer(w.at('proj_out'), h, p * p * outChannels); // [T, p²·outChannels]
+    const geometry = g.input('outputGeometry', [segments, 5], 'i32');
+    const elements = g.symbol('outputElements');
+    g.output(
+      'prediction',
+      unpatchify(y, geometry, { channels: outChannels, ...patch, order: 'channel_last', elements }),
+    );
+  });
+}
+
+/** Timestep, and a third of the width each for height, width and aspect ratio. */
+function embedCondition(w: Weights, { hiddenSize: D, sizeConditions }: PixartConfig): Tensor {
+  const features = (input: string) =>
+    timestepEmbedding(w.g.input(input, [w.g.symbol('rows')]), { dim: 256 }); // [R, 256]
+  const embed = (part: string, input: string, width: number) => {
+    const at = w.at(part);
+    const h = linearLayer(at.at('linear_1'), features(input), width, { activation: 'silu' });
+    return linearLayer(at.at('linear_2'), h, width); // [R, width]
+  };
+  const time = embed('timestep_embedder', 'timestep', D);
+  if (!sizeConditions) return time;
+  const size = concatColumns(
+    embed('resolution_embedder', 'imageHeight', D / 3),
+    embed('resolution_embedder', 'imageWidth', D / 3),
+    embed('aspect_ratio_embedder', 'aspectRatio', D / 3),
+  ); // [R, D]
+  return add(time, size);
+}
+
+function embedText(w: Weights, { hiddenSize: D, captionChannels }: PixartConfig): Tensor {
+  const text = w.g.input('text', [w.g.symbol('textTokens'), captionChannels]);
+  const h = linearLayer(w.at('linear_1'), text, D, { activation: 'gelu_tanh' });
+  return linearLayer(w.at('linear_2'), h, D); // [textTokens, D]
+}

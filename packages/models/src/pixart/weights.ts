@@ -1,0 +1,8 @@
+import type { Checkpoint } from '../weights.js';
+import type { PixartConfig } from './config.js';
+import { pixart } from './model.js';
+
+/** Old files hold the position table, which is computed here. */
+export function pixartCheckpoint(config: PixartConfig): Checkpoint {
+  return { graphs: [pixart(config)], unused: [/^pos_embed\.pos_embed$/] };
+}

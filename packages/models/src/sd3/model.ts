@@ -1,0 +1,108 @@
+import {
+  activation,
+  adaln,
+  add,
+  embedding,
+  type Graph,
+  graph,
+  patchify,
+  type Tensor,
+  timestepEmbedding,
+  unpatchify,
+} from '@tubelet/graph';
+import { linearLayer, type Weights, weightsOf } from '../weights.js';
+import { epsilon, type Sd3Condition, type Streams, sd3Block } from './block.js';
+import type { Sd3Config } from './config.js';
+
+/**
+ * Stable Diffusion 3 (Esser et al. 2024; diffusers 0.42.1, SD3Transformer2DModel) for images of any sizes packed one after
+ * another; `packSd3` makes the index tensors.
+ *
+ * Inputs: latents f32 [elements], geometry and outputGeometry i32 [segments, 5], position i32 [tokens], timestep f32 [rows],
+ * pooled f32 [rows, pooledDim], row i32 [tokens], text f32 [textTokens, textDim], textRow i32 [textTokens], jointIndex i32
+ * [joint], imageSegments and textSegments i32 [segments, 4], and with dual attention imageOnlySegments i32 [segments, 4].
+ * Output: prediction f32 [outputElements].
+ */
+export function sd3Transformer(config: Sd3Config): Graph {
+  return graph('sd3', (g) => {
+    const w = weightsOf(g);
+    const { hiddenSize: D, patchSize: p, outChannels, layers, dualAttention } = config;
+    const segments = g.symbol('segments');
+    const tokens = g.symbol('tokens');
+    const textTokens = g.symbol('textTokens');
+    const text = g.input('text', [textTokens, config.textDim]);
+    let streams: Streams = {
+      image: w.within('pos_embed', (w) => embedImage(w, config)), // [T, D]
+      text: linearLayer(w.at('context_embedder'), text, D), // [textTokens, D]
+    };
+    const c = activation(
+      w.within('time_text_embed', (w) => embedCondition(w, config)),
+      'silu',
+    ); // [R, D]
+    const condition: Sd3Condition = {
+      c,
+      row: g.input('row', [tokens], 'i32'),
+      textRow: g.input('textRow', [textTokens], 'i32'),
+      joint: {
+        index: g.input('jointIndex', [g.symbol('joint')], 'i32'),
+        imageSegments: g.input('imageSegments', [segments, 4], 'i32'),
+        // A single block is the last one, whose text asks nothing.
+        textSegments: g.input('textSegments', [segments, 4], 'i32'),
+      },
+      ...(dualAttention.length > 0
+        ? { imageOnly: g.input('imageOnlySegments', [segments, 4], 'i32') }
+        : {}),
+    };
+    for (let layer = 0; layer < layers; layer++) {
+      const kind = { isDual: dualAttention.includes(layer), isLast: layer === layers - 1 };
+      const before = streams as Required<Streams>;
+      streams = w.within(`transformer_blocks.${layer}`, (w) =>
+        sd3Block(w, before, condition, config, kind),
+      );
+    }
+    const modulation = linearLayer(w.at('norm_out.linear'), c, 2 * D); // [R, 2D]: scale, shift
+    const { image } = streams;
+    const h = adaln(image, modulation, condition.row, { epsilon, shiftColumn: D, scaleColumn: 0 });
+    const y = linearLayer(w.at('proj_out'), h, p * p * outChannels); // [T, p²·outChannels]
+    g.output(
+      'prediction',
+      unpatchify(y, g.input('outputGeometry', [segments, 5], 'i32'), {
+        channels: outChannels,
+        patchT: 1,
+        patchH: p,
+        patchW: p,
+        order: 'channel_last',
+        elements: g.symbol('outputElements'),
+      }),
+    );
+  });
+}
+
+function embedImage(w: Weights, config: Sd3Config): Tensor {
+  const { g } = w;
+  const { hiddenSize: D, patchSize: p, inChannels: channels, positionsSize } = config;
+  const count = positionsSize ** 2;
+  const tokens = g.symbol('tokens');
+  const patch = { patchT: 1, patchH: p, patchW: p };
+  const patches = patchify(
+    g.input('latents', [g.symbol('elements')]),
+    g.input('geometry', [g.symbol('segments'), 5], 'i32'),
+    { channels, ...patch, order: 'channel_first', tokens },
+  ); // [T, C·p²]
+  const table = w.get('pos_embed', [count, D], { storedShape: [1, count, D] });
+  const residual = embedding(g.input('position', [tokens], 'i32'), table); // [T, D]
+  return linearLayer(w.at('proj'), patches, D, { storedShape: [D, channels, p, p], residual });
+}
+
+/** Timestep and pooled text. */
+function embedCondition(w: Weights, { hiddenSize: D, pooledDim }: Sd3Config): Tensor {
+  const rows = w.g.symbol('rows');
+  const two = (part: string, x: Tensor) => {
+    const at = w.at(part);
+    const h = linearLayer(at.at('linear_1'), x, D, { activation: 'silu' });
+    return linearLayer(at.at('linear_2'), h, D); // [R, D]
+  };
+  const features = timestepEmbedding(w.g.input('timestep', [rows]), { dim: 256 }); // [R, 256]
+  const pooled = w.g.input('pooled', [rows, pooledDim]);
+  return add(two('timestep_embedder', features), two('text_embedder', pooled));
+}
