@@ -9,6 +9,7 @@ export {
 } from './goldens/closeness.js';
 export { checkDitCase, checkDitDiffusersCase } from './goldens/dit.js';
 export { goldensFolder } from './goldens/folder.js';
+export { checkKlVaeCase } from './goldens/kl-vae.js';
 export { onAddon } from './goldens/on-addon.js';
 export { checkPixartCase } from './goldens/pixart.js';
 export { type CaseResult, checkSamplerCase } from './goldens/samplers.js';

@@ -9,9 +9,18 @@ export interface FixtureTensor {
 const readers: Readonly<Record<string, readonly [bytes: number, (at: DataView) => number]>> = {
   F32: [4, (at) => at.getFloat32(0, true)],
   F64: [8, (at) => at.getFloat64(0, true)],
+  F16: [2, halfAt],
   U8: [1, (at) => at.getUint8(0)],
   I64: [8, (at) => Number(at.getBigInt64(0, true))],
 };
+
+/** A float16 by its bits; denormals too. */
+function halfAt(at: DataView): number {
+  const bits = at.getUint16(0, true);
+  const [exponent, fraction] = [(bits >> 10) & 31, (bits & 1023) / 1024];
+  const size = exponent === 0 ? fraction * 2 ** -14 : (1 + fraction) * 2 ** (exponent - 15);
+  return bits & 0x8000 ? -size : size;
+}
 
 /** Reads a safetensors file of ours whole, trusting it: for tests only. */
 export async function readSafetensorsFixture(path: string): Promise<Map<string, FixtureTensor>> {
@@ -24,7 +33,7 @@ export async function readSafetensorsFixture(path: string): Promise<Map<string, 
     if (name === '__metadata__') continue;
     const reader = readers[dtype];
     if (!reader)
-      throw new Error(`${path}: dtype of ${name} must be = F32, F64, U8, I64, got ${dtype}`);
+      throw new Error(`${path}: dtype of ${name} must be = F32, F64, F16, U8, I64, got ${dtype}`);
     const [bytes, read] = reader;
     const start = file.byteOffset + 8 + headerBytes + data_offsets[0];
     const values = Float64Array.from(

@@ -1,14 +1,20 @@
 import { type Graph, TubeletError } from '@tubelet/graph';
 import {
   dit,
+  klVaeDecoder,
+  klVaeEncoder,
   packDit,
   packTexts,
   packWan,
   parseDitConfig,
+  parseKlVaeConfig,
   parseTextEncoderConfig,
   parseWanConfig,
   parseWanVaeConfig,
+  taef2,
   textEncoder,
+  tinyVaeDecoder,
+  tinyVaeEncoder,
   type WanClip,
   type WanConfig,
   wanTransformer,
@@ -124,6 +130,21 @@ function ditCase(options: object): Case {
   return { graph: dit(config), inputs: { ...inputs, ...data }, sizes };
 }
 
+const klVae = parseKlVaeConfig({
+  block_out_channels: [6, 9],
+  norm_num_groups: 3,
+  latent_channels: 3,
+  down_block_types: ['DownEncoderBlock2D', 'DownEncoderBlock2D'],
+  up_block_types: ['UpDecoderBlock2D', 'UpDecoderBlock2D'],
+});
+const tinyVae = {
+  ...taef2,
+  width: 8,
+  latentChannels: 3,
+  encoderBlocks: [1, 2],
+  decoderBlocks: [1, 1],
+};
+
 const cases: [name: string, case_: Case][] = [
   ['wan', wanCase(wan({}), [clip, other])],
   [
@@ -153,6 +174,10 @@ const cases: [name: string, case_: Case][] = [
     out_channels: 12,
     decoder_base_dim: 5,
   }).map(([name, c]): [string, Case] => [`vae 2.2, ${name}`, c]),
+  ['kl-vae encoder', plain(klVaeEncoder(klVae, { images: 2, height: 6, width: 10 }))],
+  ['kl-vae decoder', plain(klVaeDecoder(klVae, { images: 2, height: 3, width: 5 }))],
+  ['tiny-vae encoder', plain(tinyVaeEncoder(tinyVae, { height: 6, width: 10 }))],
+  ['tiny-vae decoder', plain(tinyVaeDecoder(tinyVae, { images: 2, height: 3, width: 5 }))],
   ['umt5', textCase({ model_type: 'umt5' })],
   ['t5, relu', textCase({ model_type: 't5' })],
   ['dit', ditCase({})],

@@ -67,7 +67,7 @@ export function planTiledDecode(
   const latents = scaled(tile, 1 / space);
   const result = scaled(tile, 1 / config.patchSize);
   const perLatent = space / config.patchSize;
-  return plan(latents, height, width, result, height * perLatent, width * perLatent, 1);
+  return planTiles(latents, height, width, result, height * perLatent, width * perLatent, 1);
 }
 
 /**
@@ -83,7 +83,7 @@ export function planTiledEncode(
   const p = config.patchSize;
   const perLatent = vaeFactors(config).space / p;
   const latents = scaled(tile, 1 / perLatent);
-  return plan(
+  return planTiles(
     tile,
     height / p,
     width / p,
@@ -104,8 +104,13 @@ function scaled(tile: TileSize, factor: number): TileSize {
   };
 }
 
-/** @param unit source units of the tiles per step of `source` sizes */
-function plan(
+/**
+ * Tiles of a source and of its result, each in its own units; a tile's result passes into the next over what it is larger
+ * than the stride.
+ *
+ * @param unit source units of the tiles per step of `source` sizes
+ */
+export function planTiles(
   source: TileSize,
   sourceHeight: number,
   sourceWidth: number,
@@ -119,7 +124,7 @@ function plan(
       if (Number.isInteger(size) && size >= 1) continue;
       throw new TubeletError(
         'BAD_INPUT',
-        'wan-vae',
+        'vae',
         `tile ${name} must be = at least one latent, got ${size}`,
       );
     }

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkDitCase, checkDitDiffusersCase } from './dit.js';
+import { checkKlVaeCase } from './kl-vae.js';
 import { checkPixartCase } from './pixart.js';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
 import { checkSd3Case } from './sd3.js';
@@ -31,6 +32,7 @@ const checks: Readonly<Record<string, Check>> = {
   pixart: checkPixartCase,
   sd3: checkSd3Case,
   vit: checkVitCase,
+  'kl-vae': checkKlVaeCase,
   samplers: checkSamplerCase,
   sprites: checkSpritesCase,
   'text-encoders': checkTextEncoderCase,
