@@ -41,12 +41,14 @@ inline int64_t rows_of(const Tensor &t) {
     rows *= t.shape[i];
   return rows;
 }
+inline bool is_contiguous(const Tensor &t) { return t.rank == 1 || t.row_stride == last_of(t); }
 inline int64_t elements_of(const Tensor &t) { return rows_of(t) * last_of(t); }
 
 /// Whether every row may be read and written in vectors of four, from `column` on.
 inline bool is_vectored(const Tensor &t, int64_t column = 0) {
   const auto start = reinterpret_cast<uintptr_t>(t.data);
-  return start % (4 * sizeof(float)) == 0 && t.row_stride % 4 == 0 && column % 4 == 0;
+  return start % (4 * sizeof(float)) == 0 && (t.rank == 1 || t.row_stride % 4 == 0) &&
+         column % 4 == 0;
 }
 
 /// launch(is_warp, chunks, blocks, threads), the first two as compile-time constants.
@@ -75,7 +77,10 @@ template <class Launch> void launch_rows(int64_t width, int64_t rows, Launch &&l
   }
 }
 
-inline const char *accepts_any(const NodeSpec &) { return nullptr; }
+/// Of kernels that count the elements of the output in 32 bits.
+inline const char *accepts_flat(const NodeSpec &node) {
+  return elements_of(*node.output) > UINT32_MAX ? "it counts at most 4294967295 elements" : nullptr;
+}
 
 /// Of kernels that give each row to a warp or a block.
 inline const char *accepts_rows(const NodeSpec &node) {

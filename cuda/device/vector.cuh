@@ -9,8 +9,7 @@ struct Four {
   float v[4];
 };
 
-/// A row of `width` elements. `is_aligned`: its start is a multiple of four elements in memory and so is
-/// its width.
+/// A row of `width` elements. `is_aligned`: it starts at a multiple of four elements.
 template <class T> struct Row {
   T *start;
   int64_t width;
@@ -18,12 +17,9 @@ template <class T> struct Row {
 
   /// Elements at, at + 1, …; 0 beyond the end.
   __device__ Four load(int64_t at) const {
+    if (is_aligned && at + 4 <= width)
+      return load_whole(at);
     Four four = {};
-    if (is_aligned) {
-      if (at < width)
-        four = load_whole(at);
-      return four;
-    }
 #pragma unroll
     for (int i = 0; i < 4; i++)
       if (at + i < width)
@@ -32,11 +28,8 @@ template <class T> struct Row {
   }
 
   __device__ void store(int64_t at, const Four &four) const {
-    if (is_aligned) {
-      if (at < width)
-        store_whole(at, four);
-      return;
-    }
+    if (is_aligned && at + 4 <= width)
+      return store_whole(at, four);
 #pragma unroll
     for (int i = 0; i < 4; i++)
       if (at + i < width)

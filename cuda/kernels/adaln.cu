@@ -66,7 +66,7 @@ void run(const KernelCall &call, Pool &pool) {
                   attributes.scale_column,
                   float(attributes.epsilon),
                   attributes.norm == Adaln::Norm::layer,
-                  width % 4 == 0 && is_vectored(x) && is_vectored(*call.output) &&
+                  is_vectored(x) && is_vectored(*call.output) &&
                       is_vectored(modulation, attributes.shift_column) &&
                       is_vectored(modulation, attributes.scale_column)};
   Stream &stream = stream_of(pool);

@@ -1,0 +1,68 @@
+// Timestep embedding: float32 arguments, functions in double rounded once, as the CPU does it. There
+// are few rows, so that double precision costs nothing.
+#include "device/items.cuh"
+#include "kernel_support.h"
+#include "ops/timestep_embedding.h"
+
+#include <cmath>
+
+namespace tubelet::cuda {
+namespace {
+
+constexpr const char *name = "timestep_embedding.elementwise";
+
+struct Node {
+  const float *timestep;
+  float *y;
+  int64_t rows, dim;
+  float rate, steps, scale;
+  bool is_cos_first;
+};
+
+__global__ void timestep_embedding(const Node node) {
+  const uint32_t half = uint32_t(node.dim / 2), by_row = uint32_t(node.dim - half);
+  each_item(node.rows * by_row, [&](uint32_t item) {
+    const uint32_t row = item / by_row, i = item % by_row;
+    float *y = node.y + row * node.dim;
+    if (i >= half) { // the last column of an odd dim
+      y[node.dim - 1] = 0.0f;
+      return;
+    }
+    const float exponent = __fdiv_rn(__fmul_rn(node.rate, float(i)), node.steps);
+    const float frequency = float(exp(double(exponent)));
+    const float angle = __fmul_rn(node.scale, __fmul_rn(node.timestep[row], frequency));
+    double sine, cosine;
+    sincos(double(angle), &sine, &cosine);
+    y[node.is_cos_first ? i : half + i] = float(cosine);
+    y[node.is_cos_first ? half + i : i] = float(sine);
+  });
+}
+
+void run(const KernelCall &call, Pool &pool) {
+  const auto &attributes = *static_cast<const TimestepEmbedding::Attributes *>(call.attributes);
+  const int64_t rows = call.output->shape[0], dim = attributes.dim;
+  if (rows == 0)
+    return;
+  const Node node{floats(call.inputs[TimestepEmbedding::timestep]),
+                  floats_out(*call.output),
+                  rows,
+                  dim,
+                  float(-std::log(attributes.max_period)),
+                  float(double(dim / 2) - attributes.downscale_freq_shift),
+                  float(attributes.scale),
+                  attributes.flip_sin_to_cos};
+  Stream &stream = stream_of(pool);
+  const FlatLaunch shape = flat_launch(rows * (dim - dim / 2));
+  timestep_embedding<<<shape.blocks, shape.threads, 0, stream.handle>>>(node);
+  stream.launched(name);
+}
+
+constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};
+constexpr const Kernel *list[] = {&kernel};
+
+} // namespace
+
+extern const KernelList timestep_embedding_kernels;
+const KernelList timestep_embedding_kernels = {list, 1};
+
+} // namespace tubelet::cuda

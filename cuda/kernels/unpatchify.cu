@@ -1,0 +1,69 @@
+// Unpatchify: a thread per latent, which looks for its segment in the table.
+#include "ops/unpatchify.h"
+#include "patch.cuh"
+
+namespace tubelet::cuda {
+namespace {
+
+constexpr const char *name = "unpatchify.gather";
+
+struct Node {
+  const float *tokens;
+  const int32_t *geometry;
+  float *y;
+  int64_t elements, token_stride;
+  uint32_t segments;
+  Patch patch;
+};
+
+__global__ void unpatchify(const Node node) {
+  const Patch &patch = node.patch;
+  each_item(node.elements, [&](uint32_t item) {
+    float value = 0.0f;
+    for (uint32_t s = 0; s < node.segments; s++) {
+      const Segment segment(node.geometry + 5 * s);
+      const uint32_t e = item - segment.element_start; // huge before the start
+      if (e >= segment.elements(patch))
+        continue;
+      const uint32_t w = e % segment.width, h = e / segment.width % segment.height;
+      const uint32_t frame = e / segment.width / segment.height;
+      const uint32_t f = frame % segment.frames, c = frame / segment.frames;
+      const uint32_t rows = segment.height / patch.h, columns = segment.width / patch.w;
+      const uint32_t token =
+          segment.token_start + (f / patch.t * rows + h / patch.h) * columns + w / patch.w;
+      value =
+          node.tokens[token * node.token_stride + c * patch.by_channel + f % patch.t * patch.by_t +
+                      h % patch.h * patch.by_h + w % patch.w * patch.by_w];
+      break;
+    }
+    node.y[item] = value;
+  });
+}
+
+void run(const KernelCall &call, Pool &pool) {
+  const Tensor &tokens = call.inputs[Unpatchify::tokens], &y = *call.output;
+  const Tensor &geometry = call.inputs[Unpatchify::geometry];
+  if (y.shape[0] == 0)
+    return;
+  const Node node{floats(tokens),
+                  integers(geometry),
+                  floats_out(y),
+                  y.shape[0],
+                  tokens.row_stride,
+                  uint32_t(geometry.shape[0]),
+                  patch_of(*static_cast<const PatchAttributes *>(call.attributes))};
+  Stream &stream = stream_of(pool);
+  const FlatLaunch shape = flat_launch(node.elements);
+  unpatchify<<<shape.blocks, shape.threads, 0, stream.handle>>>(node);
+  stream.launched(name);
+}
+
+constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};
+constexpr const Kernel *list[] = {&kernel};
+
+} // namespace
+
+extern const KernelList unpatchify_kernels;
+const KernelList unpatchify_kernels = {list, 1};
+
+} // namespace tubelet::cuda

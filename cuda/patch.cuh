@@ -1,0 +1,41 @@
+// Where a latent of a segment lies in packed tokens, for patchify and unpatchify.
+#pragma once
+
+#include "device/items.cuh"
+#include "kernel_support.h"
+#include "ops/patch_geometry.h"
+
+namespace tubelet::cuda {
+namespace {
+
+/// Element (c, i, j, k) of a token, i, j, k inside the patch, is at c·by_channel + i·by_t + ….
+struct Patch {
+  uint32_t channels, t, h, w;
+  uint32_t by_channel, by_t, by_h, by_w;
+};
+
+inline Patch patch_of(const PatchAttributes &attributes) {
+  const auto channels = uint32_t(attributes.channels);
+  const auto t = uint32_t(attributes.patch_t), h = uint32_t(attributes.patch_h);
+  const auto w = uint32_t(attributes.patch_w);
+  if (attributes.order == PatchAttributes::Order::channel_first)
+    return {channels, t, h, w, t * h * w, h * w, w, 1};
+  return {channels, t, h, w, 1, h * w * channels, w * channels, channels};
+}
+
+/// A row of the geometry table, checked before the kernel runs.
+struct Segment {
+  uint32_t element_start, token_start, frames, height, width;
+
+  __device__ explicit Segment(const int32_t *row)
+      : element_start(row[0]), token_start(row[1]), frames(row[2]), height(row[3]), width(row[4]) {}
+  __device__ uint32_t elements(const Patch &patch) const {
+    return patch.channels * frames * height * width;
+  }
+  __device__ uint32_t tokens(const Patch &patch) const {
+    return frames / patch.t * (height / patch.h) * (width / patch.w);
+  }
+};
+
+} // namespace
+} // namespace tubelet::cuda
