@@ -26,7 +26,7 @@ struct Extent {
 
 /// y[r] = f(x[r]…) element by element; an x has `row(r)`.
 template <class Function, class... Inputs>
-__global__ void elementwise(const Extent extent, float *y, const Function f, const Inputs... x) {
+__global__ void elementwise(const Extent extent, float *y, const Function f, Inputs... x) {
   const uint32_t vectors = uint32_t((extent.width + 3) / 4);
   each_item(extent.rows * vectors, [&](uint32_t item) {
     const uint32_t row = extent.rows == 1 ? 0 : item / vectors;
@@ -49,8 +49,8 @@ void launch_elementwise(Stream &stream, const char *name, const Extent &extent, 
   if (items == 0)
     return;
   const FlatLaunch shape = flat_launch(items);
-  elementwise<<<shape.blocks, shape.threads, 0, stream.handle>>>(extent, y, f, x...);
-  stream.launched(name);
+  void (*kernel)(Extent, float *, Function, Inputs...) = elementwise;
+  stream.launch(name, shape.blocks, shape.threads, kernel, extent, y, f, x...);
 }
 
 /// y = f(x…), each x of y's shape or a vector that every row uses.
@@ -58,7 +58,7 @@ template <class Function, class... Tensors>
 void run_elementwise(Pool &pool, const char *name, const Tensor &y, const Function &f,
                      const Tensors &...x) {
   const bool is_flat = ((is_contiguous(x) && x.rank == y.rank) && ...);
-  const Extent extent = {is_flat ? 1 : rows_of(y), is_flat ? elements_of(y) : last_of(y),
+  const Extent extent = {is_flat ? 1 : rows_of(y), is_flat ? element_count(y) : last_of(y),
                          (is_flat || last_of(y) % 4 == 0) && is_vectored(y) &&
                              (is_vectored(x) && ...)};
   launch_elementwise(stream_of(pool), name, extent, floats_out(y), f,

@@ -15,13 +15,17 @@ struct Stream : Pool {
   const char *failed_kernel;
   cudaError_t error; ///< of the first launch that failed
 
-  /// To be called after each launch.
-  void launched(const char *kernel) {
-    const cudaError_t result = cudaGetLastError();
+  template <class... Parameters>
+
+  void launch(const char *name, unsigned blocks, unsigned threads, void (*kernel)(Parameters...),
+              std::type_identity_t<Parameters>... arguments) {
+    void *pointers[] = {&arguments...};
+    const cudaError_t result =
+        cudaLaunchKernel(kernel, dim3(blocks), dim3(threads), pointers, 0, handle);
     if (result == cudaSuccess || error != cudaSuccess)
       return;
     error = result;
-    failed_kernel = kernel;
+    failed_kernel = name;
   }
 };
 
@@ -42,7 +46,7 @@ inline int64_t rows_of(const Tensor &t) {
   return rows;
 }
 inline bool is_contiguous(const Tensor &t) { return t.rank == 1 || t.row_stride == last_of(t); }
-inline int64_t elements_of(const Tensor &t) { return rows_of(t) * last_of(t); }
+inline int64_t element_count(const Tensor &t) { return rows_of(t) * last_of(t); }
 
 /// Whether every row may be read and written in vectors of four, from `column` on.
 inline bool is_vectored(const Tensor &t, int64_t column = 0) {
@@ -79,7 +83,8 @@ template <class Launch> void launch_rows(int64_t width, int64_t rows, Launch &&l
 
 /// Of kernels that count the elements of the output in 32 bits.
 inline const char *accepts_flat(const NodeSpec &node) {
-  return elements_of(*node.output) > UINT32_MAX ? "it counts at most 4294967295 elements" : nullptr;
+  return element_count(*node.output) > UINT32_MAX ? "it counts at most 4294967295 elements"
+                                                  : nullptr;
 }
 
 /// Of kernels that give each row to a warp or a block.

@@ -33,7 +33,7 @@ template <class T> struct Row {
 #pragma unroll
     for (int i = 0; i < 4; i++)
       if (at + i < width)
-        start[at + i] = from_float<T>(four.v[i]);
+        start[at + i] = four.v[i];
   }
 
 private:
@@ -50,7 +50,7 @@ private:
     Whole whole;
 #pragma unroll
     for (int i = 0; i < 4; i++)
-      whole.v[i] = from_float<T>(four.v[i]);
+      whole.v[i] = four.v[i];
     *reinterpret_cast<Whole *>(start + at) = whole;
   }
 };

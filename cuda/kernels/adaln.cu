@@ -71,9 +71,8 @@ void run(const KernelCall &call, Pool &pool) {
                       is_vectored(modulation, attributes.scale_column)};
   Stream &stream = stream_of(pool);
   launch_rows(width, rows, [&](auto is_warp, auto chunks, unsigned blocks, unsigned threads) {
-    adaln<is_warp(), chunks()><<<blocks, threads, 0, stream.handle>>>(node);
+    stream.launch(name, blocks, threads, adaln<is_warp(), chunks()>, node);
   });
-  stream.launched(name);
 }
 
 constexpr Kernel rowwise = {name, accepts_rows, nullptr, nullptr, run};

@@ -17,7 +17,7 @@ void run(const KernelCall &call, Pool &pool) {
     const Tensor &x = call.inputs[i];
     part.shape[0] = x.shape[0];
     run_elementwise(pool, name, part, Copy{}, x);
-    part.data = floats_out(part) + elements_of(x);
+    part.data = floats_out(part) + element_count(x);
   }
 }
 

@@ -36,11 +36,11 @@ __global__ void depth_to_space(const Node node) {
 
 void run(const KernelCall &call, Pool &pool) {
   const Tensor &x = call.inputs[DepthToSpace::x], &y = *call.output;
-  if (elements_of(y) == 0)
+  if (element_count(y) == 0)
     return;
   const Node node{floats(x),
                   floats_out(y),
-                  elements_of(y),
+                  element_count(y),
                   x.row_stride,
                   uint32_t(y.shape[1]),
                   uint32_t(y.shape[2]),
@@ -48,8 +48,7 @@ void run(const KernelCall &call, Pool &pool) {
                   *static_cast<const DepthToSpace::Attributes *>(call.attributes)};
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch(node.elements);
-  depth_to_space<<<shape.blocks, shape.threads, 0, stream.handle>>>(node);
-  stream.launched(name);
+  stream.launch(name, shape.blocks, shape.threads, depth_to_space, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

@@ -61,9 +61,8 @@ void run(const KernelCall &call, Pool &pool) {
                       is_vectored(bias)};
   Stream &stream = stream_of(pool);
   launch_rows(width, rows, [&](auto is_warp, auto chunks, unsigned blocks, unsigned threads) {
-    layer_norm<is_warp(), chunks()><<<blocks, threads, 0, stream.handle>>>(node);
+    stream.launch(name, blocks, threads, layer_norm<is_warp(), chunks()>, node);
   });
-  stream.launched(name);
 }
 
 constexpr Kernel kernel = {name, accepts_rows, nullptr, nullptr, run};

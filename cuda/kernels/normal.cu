@@ -97,9 +97,8 @@ void run(const KernelCall &call, Pool &pool) {
   Stream &stream = stream_of(pool);
   const FlatLaunch shape =
       flat_launch(elements / 4 + 2); // a block of four may be cut at either end
-  normal<<<shape.blocks, shape.threads, 0, stream.handle>>>(integers(call.inputs[Normal::key]),
-                                                            floats_out(*call.output), elements);
-  stream.launched(name);
+  stream.launch(name, shape.blocks, shape.threads, normal, integers(call.inputs[Normal::key]),
+                floats_out(*call.output), elements);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

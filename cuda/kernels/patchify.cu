@@ -55,14 +55,13 @@ void run(const KernelCall &call, Pool &pool) {
   const Node node{floats(call.inputs[Patchify::latents]),
                   integers(geometry),
                   floats_out(y),
-                  elements_of(y),
+                  element_count(y),
                   uint32_t(geometry.shape[0]),
                   uint32_t(y.shape[1]),
                   patch_of(*static_cast<const PatchAttributes *>(call.attributes))};
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch(node.elements);
-  patchify<<<shape.blocks, shape.threads, 0, stream.handle>>>(node);
-  stream.launched(name);
+  stream.launch(name, shape.blocks, shape.threads, patchify, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

@@ -55,11 +55,11 @@ __global__ void space_to_depth(const Node node) {
 
 void run(const KernelCall &call, Pool &pool) {
   const Tensor &x = call.inputs[SpaceToDepth::x], &y = *call.output;
-  if (elements_of(y) == 0)
+  if (element_count(y) == 0)
     return;
   const Node node{floats(x),
                   floats_out(y),
-                  elements_of(y),
+                  element_count(y),
                   x.row_stride,
                   x.shape[1],
                   x.shape[2],
@@ -70,8 +70,7 @@ void run(const KernelCall &call, Pool &pool) {
                   *static_cast<const SpaceToDepth::Attributes *>(call.attributes)};
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch(node.elements);
-  space_to_depth<<<shape.blocks, shape.threads, 0, stream.handle>>>(node);
-  stream.launched(name);
+  stream.launch(name, shape.blocks, shape.threads, space_to_depth, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

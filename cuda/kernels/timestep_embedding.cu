@@ -53,8 +53,7 @@ void run(const KernelCall &call, Pool &pool) {
                   attributes.flip_sin_to_cos};
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch(rows * (dim - dim / 2));
-  timestep_embedding<<<shape.blocks, shape.threads, 0, stream.handle>>>(node);
-  stream.launched(name);
+  stream.launch(name, shape.blocks, shape.threads, timestep_embedding, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

@@ -54,8 +54,7 @@ void run(const KernelCall &call, Pool &pool) {
                   patch_of(*static_cast<const PatchAttributes *>(call.attributes))};
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch(node.elements);
-  unpatchify<<<shape.blocks, shape.threads, 0, stream.handle>>>(node);
-  stream.launched(name);
+  stream.launch(name, shape.blocks, shape.threads, unpatchify, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

@@ -1,5 +1,8 @@
-// conformance [--op NAME] [--isa LEVEL] [--list | --checks | --bench [--threads N]]
+// conformance [--op NAME] [--isa LEVEL] [--device KIND] [--small] [--list | --checks | --bench [--threads N]]
+// --device runs the kernels of that kind, and with --isa those of a level beside them. --small leaves
+// the production cases out.
 // Exit code 1 where anything fails. --checks tests the refusals alone. --bench prints one JSON line per production case and level.
+#include "tests/device.h"
 #include "tests/options.h"
 
 #include <cstdio>
@@ -10,8 +13,11 @@ namespace tubelet {
 
 std::vector<IsaLevel> levels_of(const Options &options) {
   std::vector<IsaLevel> levels;
+  const bool is_cpu = options.device.empty();
+  if (!is_cpu)
+    levels.push_back(device_level(options.device));
   for (const IsaLevel &level : isa_levels())
-    if (level.refused.empty() && (options.isa.empty() || options.isa == level.name))
+    if (level.refused.empty() && ((is_cpu && options.isa.empty()) || options.isa == level.name))
       levels.push_back(level);
   return levels;
 }
@@ -35,6 +41,10 @@ bool read_options(int count, char **arguments, Options &options) {
       options.checks = true;
     else if (name == "--bench")
       options.bench = true;
+    else if (name == "--small")
+      options.small = true;
+    else if (name == "--device" && value)
+      options.device = arguments[++i];
     else if (name == "--op" && value && find_op(value))
       options.op = arguments[++i];
     else if (name == "--isa" && value)
@@ -44,13 +54,14 @@ bool read_options(int count, char **arguments, Options &options) {
     else
       return false;
   }
-  return !levels_of(options).empty();
+  return (options.device.empty() || !options.bench) && !levels_of(options).empty();
 }
 
 int run(const Options &options) {
   std::vector<Case> cases;
   for (Case &which : load_cases(TUBELET_CASES))
-    if (options.op.empty() || options.op == which.op->name)
+    if ((options.op.empty() || options.op == which.op->name) &&
+        !(options.small && which.is_production))
       cases.push_back(std::move(which));
   if (options.list) {
     for (const Case &which : cases)
@@ -77,12 +88,12 @@ int run(const Options &options) {
 
 int main(int count, char **arguments) {
   tubelet::Options options;
-  if (!tubelet::read_options(count, arguments, options)) {
-    std::fprintf(stderr, "usage: conformance [--op NAME] [--isa LEVEL] [--list | --checks | "
-                         "--bench [--threads N]]\n");
-    return 2;
-  }
   try {
+    if (!tubelet::read_options(count, arguments, options)) {
+      std::fprintf(stderr, "usage: conformance [--op NAME] [--isa LEVEL] [--device KIND] [--small] "
+                           "[--list | --checks | --bench [--threads N]]\n");
+      return 2;
+    }
     return tubelet::run(options);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -8,11 +8,13 @@ namespace tubelet {
 
 struct Options {
   std::string op, isa; ///< empty: all
+  std::string device;  ///< a kind of device other than the CPU; `isa` is then one to compare with
   int threads = 0;     ///< 0: 1 and 2, a benchmark all
   bool list = false, checks = false, bench = false;
+  bool small = false; ///< no production cases
 };
 
-/// Levels that this machine runs, best first, or the chosen one.
+/// Levels that this machine runs, best first, or the chosen one; a device comes before.
 std::vector<IsaLevel> levels_of(const Options &options);
 
 /// A level's own kernels of an op; it may have none.

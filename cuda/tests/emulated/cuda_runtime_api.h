@@ -1,0 +1,112 @@
+// CUDA as far as the library uses it, on the host: kernels run thread by thread, so that tests and
+// sanitizers reach them on a machine without a GPU. Found before the toolkit's header of this name.
+//
+// The threads of a block are run one after another. At the first barrier or shuffle the block starts
+// again with a fiber per thread, each going from barrier to barrier; that is sound because the kernels
+// write global memory only after their last barrier.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <math.h>
+#include <utility>
+
+#define __global__
+#define __device__
+#define __shared__ static
+#define __launch_bounds__(threads)
+#define __grid_constant__
+
+struct dim3 {
+  unsigned x, y = 1, z = 1;
+  explicit dim3(unsigned x = 1) : x(x) {}
+};
+
+inline thread_local dim3 gridDim, blockDim, blockIdx, threadIdx;
+
+namespace emulated {
+
+/// Runs body once for every thread of the current block.
+void run_block(void (*body)(void *context), void *context);
+/// Returns when every thread of the block has come here, or has ended.
+void wait_for_block();
+float exchange(float value, unsigned lane_mask);
+
+} // namespace emulated
+
+inline void __syncthreads() { emulated::wait_for_block(); }
+inline float __shfl_xor_sync(unsigned, float value, int lane_mask) {
+  return emulated::exchange(value, unsigned(lane_mask));
+}
+
+inline float __uint_as_float(uint32_t bits) { return std::bit_cast<float>(bits); }
+inline uint32_t __float_as_uint(float value) { return std::bit_cast<uint32_t>(value); }
+inline int64_t __double_as_longlong(double value) { return std::bit_cast<int64_t>(value); }
+inline double __longlong_as_double(int64_t bits) { return std::bit_cast<double>(bits); }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fdiv_rn(float a, float b) { return a / b; }
+
+// ---- the runtime: one device, whose memory is the host's -------------------------------------------
+
+constexpr int CUDART_VERSION = 13000;
+
+enum cudaError_t {
+  cudaSuccess,
+  cudaErrorMemoryAllocation,
+  cudaErrorInsufficientDriver,
+  cudaErrorNoDevice,
+  cudaErrorInvalidConfiguration
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor };
+constexpr unsigned cudaStreamNonBlocking = 1;
+
+using cudaStream_t = struct CUstream_st *;
+struct cudaFuncAttributes {};
+struct cudaDeviceProp {
+  char name[256];
+  int major, minor, multiProcessorCount;
+};
+
+const char *cudaGetErrorName(cudaError_t error);
+const char *cudaGetErrorString(cudaError_t error);
+cudaError_t cudaGetLastError();
+cudaError_t cudaDriverGetVersion(int *version);
+cudaError_t cudaGetDeviceCount(int *count);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device);
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaMalloc(void **memory, size_t bytes);
+cudaError_t cudaFree(void *memory);
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
+cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
+                              size_t width, size_t height, cudaMemcpyKind kind,
+                              cudaStream_t stream);
+
+template <class... Parameters>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, void (*)(Parameters...)) {
+  return cudaSuccess;
+}
+
+template <class... Parameters>
+cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid, dim3 block, void **arguments,
+                             size_t, cudaStream_t) {
+  if (grid.x == 0 || grid.x > INT32_MAX || block.x == 0 || block.x > 1024)
+    return cudaErrorInvalidConfiguration;
+  gridDim = grid;
+  blockDim = block;
+  auto call = [&]<size_t... i>(std::index_sequence<i...>) {
+    kernel(*static_cast<Parameters *>(arguments[i])...);
+  };
+  auto body = [&] { call(std::index_sequence_for<Parameters...>()); };
+  for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++)
+    emulated::run_block([](void *context) { (*static_cast<decltype(body) *>(context))(); }, &body);
+  return cudaSuccess;
+}
