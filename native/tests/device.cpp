@@ -83,7 +83,8 @@ KernelNeeds needs_of(const Slot &slot, const KernelCall &call) {
         slot.op->inputs[std::min(size_t(i), slot.op->inputs.size() - 1)].kind == InputKind::weight;
   KernelNeeds needs{};
   if (slot.kernel->plan)
-    slot.kernel->plan({call.inputs, call.output, call.attributes, is_weight, call.input_count, 1},
+    slot.kernel->plan({call.inputs, call.output, call.attributes, is_weight, call.input_count, 1,
+                       slot.kernel->precision},
                       needs);
   return needs;
 }
