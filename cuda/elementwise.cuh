@@ -20,8 +20,8 @@ template <class T = float> struct Rows {
 };
 
 struct Extent {
-  int64_t rows, width;
-  bool is_aligned; ///< every row of every tensor
+  int64_t rows, width, stride; ///< `stride` of y
+  bool is_aligned;             ///< every row of every tensor
 };
 
 /// y[r] = f(x[r]…) element by element; an x has `row(r)`.
@@ -36,7 +36,7 @@ __global__ void elementwise(const Extent extent, float *y, const Function f, Inp
 #pragma unroll
       for (int i = 0; i < 4; i++)
         out.v[i] = f(in.v[i]...);
-      Row<float>{y + row * extent.width, extent.width, extent.is_aligned}.store(at, out);
+      Row<float>{y + row * extent.stride, extent.width, extent.is_aligned}.store(at, out);
     };
     apply(Row{x.row(row), extent.width, extent.is_aligned}.load(at)...);
   });
@@ -53,14 +53,16 @@ void launch_elementwise(Stream &stream, const char *name, const Extent &extent, 
   stream.launch(name, shape.blocks, shape.threads, kernel, extent, y, f, x...);
 }
 
-/// y = f(x…), each x of y's shape or a vector that every row uses.
+/// y = f(x…), each x of y's shape or a vector that every row uses. y may be columns of a wider tensor.
 template <class Function, class... Tensors>
 void run_elementwise(Pool &pool, const char *name, const Tensor &y, const Function &f,
                      const Tensors &...x) {
-  const bool is_flat = ((is_contiguous(x) && x.rank == y.rank) && ...);
+  const bool is_flat = is_contiguous(y) && ((is_contiguous(x) && x.rank == y.rank) && ...);
+  const auto is_ready = [&](const Tensor &t) {
+    return is_flat ? is_vectored_start(t) : is_vectored(t);
+  };
   const Extent extent = {is_flat ? 1 : rows_of(y), is_flat ? element_count(y) : last_of(y),
-                         (is_flat || last_of(y) % 4 == 0) && is_vectored(y) &&
-                             (is_vectored(x) && ...)};
+                         y.row_stride, is_ready(y) && (is_ready(x) && ...)};
   launch_elementwise(stream_of(pool), name, extent, floats_out(y), f,
                      Rows<>{floats(x), x.rank < y.rank ? 0 : x.row_stride}...);
 }

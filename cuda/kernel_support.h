@@ -48,11 +48,12 @@ inline int64_t rows_of(const Tensor &t) {
 inline bool is_contiguous(const Tensor &t) { return t.rank == 1 || t.row_stride == last_of(t); }
 inline int64_t element_count(const Tensor &t) { return rows_of(t) * last_of(t); }
 
+inline bool is_vectored_start(const Tensor &t, int64_t column = 0) {
+  return reinterpret_cast<uintptr_t>(t.data) % (4 * sizeof(float)) == 0 && column % 4 == 0;
+}
 /// Whether every row may be read and written in vectors of four, from `column` on.
 inline bool is_vectored(const Tensor &t, int64_t column = 0) {
-  const auto start = reinterpret_cast<uintptr_t>(t.data);
-  return start % (4 * sizeof(float)) == 0 && (t.rank == 1 || t.row_stride % 4 == 0) &&
-         column % 4 == 0;
+  return is_vectored_start(t, column) && (t.rank == 1 || t.row_stride % 4 == 0);
 }
 
 /// launch(is_warp, chunks, blocks, threads), the first two as compile-time constants.

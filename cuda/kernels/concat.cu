@@ -12,12 +12,13 @@ struct Copy {
 };
 
 void run(const KernelCall &call, Pool &pool) {
+  const auto &attributes = *static_cast<const Concat::Attributes *>(call.attributes);
   Tensor part = *call.output;
   for (int i = 0; i < call.input_count; i++) {
     const Tensor &x = call.inputs[i];
-    part.shape[0] = x.shape[0];
+    part.shape[attributes.axis] = x.shape[attributes.axis];
     run_elementwise(pool, name, part, Copy{}, x);
-    part.data = floats_out(part) + element_count(x);
+    part.data = floats_out(part) + (attributes.axis == 0 ? element_count(x) : last_of(x));
   }
 }
 

@@ -22,8 +22,8 @@ template <class T> void run_stored(const KernelCall &call, Stream &stream) {
                           width % 4 == 0 && is_vectored(out);
   const Rows<T> rows = {static_cast<const T *>(table.data), width,
                         integers(call.inputs[Embedding::ids])};
-  launch_elementwise(stream, name, {out.shape[0], width, is_aligned}, floats_out(out), Copy{},
-                     rows);
+  launch_elementwise(stream, name, {out.shape[0], width, width, is_aligned}, floats_out(out),
+                     Copy{}, rows);
 }
 
 void run(const KernelCall &call, Pool &pool) {

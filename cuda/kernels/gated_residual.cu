@@ -15,7 +15,7 @@ void run(const KernelCall &call, Pool &pool) {
   const auto &attributes = *static_cast<const GatedResidual::Attributes *>(call.attributes);
   const Tensor &x = call.inputs[GatedResidual::x], &y = call.inputs[GatedResidual::y];
   const Tensor &modulation = call.inputs[GatedResidual::modulation], &out = *call.output;
-  const Extent extent = {x.shape[0], x.shape[1],
+  const Extent extent = {x.shape[0], x.shape[1], x.shape[1],
                          is_vectored(x) && is_vectored(y) && is_vectored(out) &&
                              is_vectored(modulation, attributes.gate_column)};
   launch_elementwise(stream_of(pool), name, extent, floats_out(out), AddGated{},

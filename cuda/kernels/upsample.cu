@@ -36,8 +36,8 @@ void run(const KernelCall &call, Pool &pool) {
                          uint32_t(attributes.factor_h),
                          uint32_t(attributes.factor_w)};
   launch_elementwise(stream_of(pool), name,
-                     {rows_of(y), last_of(y), is_vectored(x) && is_vectored(y)}, floats_out(y),
-                     Copy{}, pixels);
+                     {rows_of(y), last_of(y), last_of(y), is_vectored(x) && is_vectored(y)},
+                     floats_out(y), Copy{}, pixels);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

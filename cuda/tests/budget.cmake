@@ -1,5 +1,9 @@
-# What ptxas said of every kernel, beside the objects in REPORTS: no kernel may spill registers or keep
-# an array in local memory. Prints the table of docs/cuda.md; with -DPAGE=docs/cuda.md, writes it there.
+# What ptxas said of every kernel, beside the objects in REPORTS: no kernel may spill registers, and
+# none but those named here may keep an array in local memory. Prints the table of docs/cuda.md; with -DPAGE=docs/cuda.md, writes it there.
+cmake_policy(VERSION 3.20)
+
+# The argument reduction of sincos in double has a table.
+set(with_arrays timestep_embedding)
 find_program(CXXFILT c++filt REQUIRED)
 file(GLOB_RECURSE reports ${REPORTS}/*.ptxas)
 if(NOT reports)
@@ -16,9 +20,9 @@ foreach(report IN LISTS reports)
     if(line MATCHES "Compiling entry function '(.*)' for '(sm_[0-9a-z]+)'")
       set(kernel "${CMAKE_MATCH_1}")
       set(architecture ${CMAKE_MATCH_2})
-      string(REGEX REPLACE "^(void )?tubelet::cuda::\\(anonymous namespace\\)::" "" kernel "${kernel}")
-      string(REGEX REPLACE "\\(tubelet.*$|\\(\\)$" "" kernel "${kernel}")
-      string(REPLACE "tubelet::cuda::" "" kernel "${kernel}")
+      string(REGEX REPLACE "tubelet::cuda::|\\(anonymous namespace\\)::|^void " "" kernel "${kernel}")
+      string(REGEX REPLACE "\\(.*$" "" kernel "${kernel}")
+      string(REPLACE "> >" ">>" kernel "${kernel}")
     elseif(line MATCHES "([0-9]+) bytes stack frame, ([0-9]+) bytes spill stores")
       set(stack ${CMAKE_MATCH_1})
       set(spills ${CMAKE_MATCH_2})
@@ -29,7 +33,7 @@ foreach(report IN LISTS reports)
         set(shared ${CMAKE_MATCH_1})
       endif()
       list(APPEND rows "| ${kernel} | ${architecture} | ${registers} | ${shared} | ${stack} | ${spills} |")
-      if(stack OR spills)
+      if(spills OR (stack AND NOT kernel IN_LIST with_arrays))
         list(APPEND failing "${kernel} for ${architecture}: ${stack} bytes of stack, ${spills} spilled")
       endif()
     endif()
