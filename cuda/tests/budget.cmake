@@ -1,5 +1,6 @@
 # What ptxas said of every kernel, beside the objects in REPORTS: no kernel may spill registers, and
-# none but those named here may keep an array in local memory. Prints the table of docs/cuda.md; with -DPAGE=docs/cuda.md, writes it there.
+# none but those named here may keep an array in local memory. Prints the table of docs/cuda.md; with -DPAGE=docs/cuda.md, writes it there;
+# with -DONLY=sm_90, only the rows of that architecture.
 cmake_policy(VERSION 3.20)
 
 # The argument reduction of sincos in double has a table.
@@ -32,7 +33,9 @@ foreach(report IN LISTS reports)
       if(line MATCHES "([0-9]+) bytes smem")
         set(shared ${CMAKE_MATCH_1})
       endif()
-      list(APPEND rows "| ${kernel} | ${architecture} | ${registers} | ${shared} | ${stack} | ${spills} |")
+      if(NOT ONLY OR ONLY STREQUAL architecture)
+        list(APPEND rows "| ${kernel} | ${architecture} | ${registers} | ${shared} | ${stack} | ${spills} |")
+      endif()
       if(spills OR (stack AND NOT kernel IN_LIST with_arrays))
         list(APPEND failing "${kernel} for ${architecture}: ${stack} bytes of stack, ${spills} spilled")
       endif()
