@@ -68,9 +68,11 @@ std::shared_ptr<Buffer> Buffer::view(std::shared_ptr<Buffer> parent, size_t offs
   return buffer;
 }
 
-void Buffer::release_pages() const {
-  if (is_mapped && start)
-    madvise(start, length, MADV_DONTNEED);
+void Buffer::release_pages(size_t offset, size_t count) const {
+  const size_t page = size_t(sysconf(_SC_PAGESIZE));
+  const size_t first = (offset + page - 1) / page * page, end = (offset + count) / page * page;
+  if (is_mapped && start && first < end)
+    madvise(start + first, end - first, MADV_DONTNEED);
 }
 
 Buffer::~Buffer() {

@@ -26,8 +26,8 @@ public:
   uint8_t *data() const { return start; }
   void write(size_t offset, const void *from, size_t count);
   void read(size_t offset, void *to, size_t count) const;
-  /// Lets the system drop the pages of a mapped file; they are read again when touched.
-  void release_pages() const;
+  /// Lets the system drop whole pages of a mapped file; they are read again when touched.
+  void release_pages(size_t offset, size_t count) const;
 
 private:
   Buffer(std::shared_ptr<Device> device);

@@ -66,7 +66,7 @@ struct Kernel {
   /// Null when the kernel takes the node, else why not, for people.
   const char *(*accepts)(const NodeSpec &node);
   void (*plan)(const NodeSpec &node, KernelNeeds &needs); ///< may be null: needs nothing
-  /// Fills zeroed memory, a part of the weight at a time.
+  /// Fills zeroed memory, some rows of the weight at a time, on any thread.
   void (*pack)(const NodeSpec &node, int input, const WeightRows &rows, void *packed);
   void (*run)(const KernelCall &call, Pool &pool);
   Precision precision = Precision::f32; ///< of its matrix products

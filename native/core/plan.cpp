@@ -313,11 +313,41 @@ void Plan::pack_weights(std::span<const std::vector<WeightPart>> weights) {
       pack_weight(int(i), int(k), *parts_of[base], needs[i]);
     }
   }
-  // What was packed is not read again.
-  for (const auto &parts : weights)
-    for (const WeightPart &part : parts)
-      part.buffer->release_pages();
 }
+
+namespace {
+
+/// Rows of a weight are packed independently of each other, so by several threads where there are.
+void pack_in_parallel(const Kernel &kernel, const NodeSpec &spec, int input, const WeightRows &all,
+                      void *packed, Device &device) {
+  static constexpr int64_t rows_per_task = 96;
+  if (!device.engine().is_host())
+    return kernel.pack(spec, input, all, packed);
+  struct Work {
+    const Kernel &kernel;
+    const NodeSpec &spec;
+    int input;
+    const WeightRows &all;
+    void *packed;
+  } work{kernel, spec, input, all, packed};
+  std::lock_guard lock(device.running);
+  Pool &pool = device.engine().pool();
+  pool.run(
+      pool, (all.rows + rows_per_task - 1) / rows_per_task,
+      [](void *context, int64_t task, int) {
+        const Work &work = *static_cast<const Work *>(context);
+        WeightRows rows = work.all;
+        const int64_t first = task * rows_per_task;
+        rows.rows = std::min(rows_per_task, work.all.rows - first);
+        rows.first_row += first;
+        rows.data = static_cast<const uint8_t *>(rows.data) +
+                    size_t(first * rows.row_elements) * bytes_of(rows.dtype);
+        work.kernel.pack(work.spec, work.input, rows, work.packed);
+      },
+      &work);
+}
+
+} // namespace
 
 /// Makes, or finds on the device, the form of a weight that the node's kernel wants.
 void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &parts,
@@ -370,8 +400,9 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
                   precision};
     if (form == WeightForm::packed) {
       Memory memory = Memory::allocate(need.packed_bytes[input], "packed weights");
-      each_part(
-          [&](const WeightRows &rows) { step.kernel->pack(spec, input, rows, memory.data()); });
+      each_part([&](const WeightRows &rows) {
+        pack_in_parallel(*step.kernel, spec, input, rows, memory.data(), *device);
+      });
       return engine.place(std::move(memory), "packed weights");
     }
     const size_t row_bytes = size_t(row_elements) * bytes_of(dtype);
@@ -397,6 +428,9 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
   key += form == WeightForm::packed ? " " + std::to_string(reinterpret_cast<uintptr_t>(step.kernel))
                                     : std::string(" ") + name_of(dtype);
   step.packed[input] = device->packed(key, make);
+  // What was packed is not read again; at most one weight's pages of a file stay in memory.
+  for (const WeightPart &part : parts)
+    part.buffer->release_pages(part.offset, size_t(part.elements) * bytes_of(part.dtype));
   argument.data =
       step.packed[input]->memory.data() + (form == WeightForm::packed ? 0 : location.offset);
   argument.dtype = dtype;
