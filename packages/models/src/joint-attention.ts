@@ -16,6 +16,11 @@ export interface JointAttentionConfig {
   readonly heads: number;
   /** RMS norm of every query's and key's head. */
   readonly qkNorm: boolean;
+  /** Positions: of image queries and of all keys; text has none. */
+  readonly rotate?: {
+    readonly image: (q: Tensor) => Tensor;
+    readonly keys: (k: Tensor) => Tensor;
+  };
 }
 
 const epsilon = 1e-6;
@@ -43,7 +48,7 @@ export function jointAttention(
   config: JointAttentionConfig,
   asks: boolean,
 ): { readonly image: Tensor; readonly text?: Tensor } {
-  const { hiddenSize: D, heads } = config;
+  const { hiddenSize: D, heads, rotate } = config;
   const options = { heads, scale: 1 / Math.sqrt(D / heads) };
   const own = fusedLinear(w, image, ['to_q', 'to_k', 'to_v'], D); // [T, 3D]
   const names = asks ? ['add_q_proj', 'add_k_proj', 'add_v_proj'] : ['add_k_proj', 'add_v_proj'];
@@ -51,9 +56,11 @@ export function jointAttention(
   const first = asks ? D : 0;
   const imageK = headNorm(w.at('norm_k'), columns(own, D, D), config);
   const textK = headNorm(w.at('norm_added_k'), columns(added, first, D), config);
-  const k = gather(joint.index, imageK, textK); // [joint, D]
+  const keys = gather(joint.index, imageK, textK); // [joint, D]
   const v = gather(joint.index, columns(own, 2 * D, D), columns(added, first + D, D)); // [joint, D]
-  const q = headNorm(w.at('norm_q'), columns(own, 0, D), config);
+  const k = rotate ? rotate.keys(keys) : keys;
+  const normed = headNorm(w.at('norm_q'), columns(own, 0, D), config);
+  const q = rotate ? rotate.image(normed) : normed;
   const attended = attention(q, k, v, joint.imageSegments, options); // [T, D]
   if (!asks) return { image: attended };
   const textQ = headNorm(w.at('norm_added_q'), columns(added, 0, D), config);

@@ -8,6 +8,7 @@ export {
   worstOf,
 } from './goldens/closeness.js';
 export { checkDitCase, checkDitDiffusersCase } from './goldens/dit.js';
+export { checkFluxCase } from './goldens/flux.js';
 export { goldensFolder } from './goldens/folder.js';
 export { checkKlVaeCase } from './goldens/kl-vae.js';
 export { onAddon } from './goldens/on-addon.js';

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkDitCase, checkDitDiffusersCase } from './dit.js';
+import { checkFluxCase } from './flux.js';
 import { checkKlVaeCase } from './kl-vae.js';
 import { checkPixartCase } from './pixart.js';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
@@ -32,6 +33,7 @@ const checks: Readonly<Record<string, Check>> = {
   pixart: checkPixartCase,
   sd3: checkSd3Case,
   vit: checkVitCase,
+  flux: checkFluxCase,
   'kl-vae': checkKlVaeCase,
   samplers: checkSamplerCase,
   sprites: checkSpritesCase,

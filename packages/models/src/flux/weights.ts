@@ -1,0 +1,7 @@
+import type { Checkpoint } from '../weights.js';
+import type { FluxConfig } from './config.js';
+import { fluxTransformer } from './model.js';
+
+export function fluxCheckpoint(config: FluxConfig): Checkpoint {
+  return { graphs: [fluxTransformer(config)], unused: [] };
+}
