@@ -77,11 +77,19 @@ struct WholeVec {
   static constexpr int count = lanes;
   Vec load(const float *from) const { return TUBELET_ISA::load(from); }
   void store(float *to, Vec v) const { TUBELET_ISA::store(to, v); }
+  Vec keep(Vec v) const { return v; }
 };
 struct PartialVec {
   int64_t count;
   Vec load(const float *from) const { return load_partial(from, count); }
   void store(float *to, Vec v) const { store_partial(to, v, count); }
+  /// Zeros beyond the end of the row.
+  Vec keep(Vec v) const {
+    IntVec index;
+    for (int i = 0; i < lanes; i++)
+      index[i] = i;
+    return select(index < (int32_t)count, v, Vec{});
+  }
 };
 
 /// body(d, access) for every vector of a row; `access` loads and stores without leaving the row.
@@ -97,24 +105,34 @@ inline void copy_floats(float *to, const float *from, int64_t count) {
   for_row(count, [&](int64_t d, auto access) { access.store(to + d, access.load(from + d)); });
 }
 
+/// total = term(d, access, total) over the vectors of a row; four totals, so that one addition need not
+/// wait for another.
+template <class Term> inline float row_total(int64_t width, Term &&term) {
+  Vec totals[4] = {};
+  int64_t d = 0;
+  for (; d + 4 * lanes <= width; d += 4 * lanes)
+    for (int i = 0; i < 4; i++)
+      totals[i] = term(d + i * lanes, WholeVec{}, totals[i]);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++, d += lanes)
+    if (d + lanes <= width)
+      totals[i] = term(d, WholeVec{}, totals[i]);
+    else if (d < width)
+      totals[i] = term(d, PartialVec{width - d}, totals[i]);
+  return sum((totals[0] + totals[1]) + (totals[2] + totals[3]));
+}
+
 inline float row_sum(const float *in, int64_t width) {
-  Vec total{};
-  for_row(width, [&](int64_t d, auto access) { total += access.load(in + d); });
-  return sum(total);
+  return row_total(width,
+                   [&](int64_t d, auto access, Vec total) { return total + access.load(in + d); });
 }
 
 /// Sum of (in - mean)².
 inline float row_squares(const float *in, float mean, int64_t width) {
-  Vec total{};
-  int64_t d = 0;
-  for (; d + lanes <= width; d += lanes) {
-    Vec deviation = load(in + d) - mean;
-    total = fma(deviation, deviation, total);
-  }
-  float rest = 0;
-  for (; d < width; d++)
-    rest += (in[d] - mean) * (in[d] - mean);
-  return sum(total) + rest;
+  return row_total(width, [&](int64_t d, auto access, Vec total) {
+    const Vec deviation = access.keep(access.load(in + d) - mean);
+    return fma(deviation, deviation, total);
+  });
 }
 
 inline const char *accepts_any(const NodeSpec &) { return nullptr; }
