@@ -127,7 +127,7 @@ describe('tiles', () => {
 
   test('a tile smaller than a latent is refused', () => {
     expect(() => planTiledDecode(wan21, { ...size, strideWidth: 4 }, 9, 9)).toThrow(
-      '[wan-vae] tile strideWidth must be = at least one latent, got 0',
+      '[vae] tile strideWidth must be = at least one latent, got 0',
     );
   });
 
