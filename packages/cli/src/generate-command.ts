@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { modelDirectory } from '@tubelet/model-sprites';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type GenerationDefaults, schedulerNames } from 'tubelet';
+import { type GenerationDefaults, type StepCacheOptions, schedulerNames } from 'tubelet';
 import { type GenerateOptions, generate } from './generate.js';
 import type { Terminal } from './terminal.js';
 
@@ -54,6 +54,11 @@ export function addGenerateCommand(
         schedulerNames,
       ),
     )
+    .option(
+      '--cache <policy>',
+      'answer some steps from earlier ones, faster and not the same: first-block=0.1 (threshold) or taylor=2 (interval)',
+      parseCache,
+    )
     .optionsGroup('Running:')
     .option(
       '--model <folder>',
@@ -98,6 +103,13 @@ function parseSize(text: string) {
   const [, width, height] = /^(\d+)x(\d+)$/i.exec(text) ?? [];
   if (!width || !height) throw new InvalidArgumentError('It must be WIDTHxHEIGHT, such as 96x64.');
   return { width: Number(width), height: Number(height) };
+}
+
+function parseCache(text: string): StepCacheOptions {
+  const [, kind, value] = /^(first-block|taylor)=(.+)$/.exec(text) ?? [];
+  if (kind === 'first-block') return { kind, threshold: parseNumber(value!) };
+  if (kind === 'taylor') return { kind, interval: parseWhole(value!) };
+  throw new InvalidArgumentError('It must be first-block=THRESHOLD or taylor=INTERVAL.');
 }
 
 function parseWhole(text: string): number {

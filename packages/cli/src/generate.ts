@@ -10,6 +10,7 @@ import {
   readImage,
   type SchedulerName,
   type StageProgress,
+  type StepCacheOptions,
   TubeletError,
   type Video,
 } from 'tubelet';
@@ -31,6 +32,7 @@ export interface GenerateOptions {
   readonly steps?: number;
   readonly guidance?: number;
   readonly scheduler?: SchedulerName;
+  readonly cache?: StepCacheOptions;
   readonly negative?: string;
   readonly image?: string;
   readonly threads?: number;
@@ -87,6 +89,7 @@ async function write(
     steps: options.steps,
     guidanceScale: guidance,
     scheduler: options.scheduler,
+    cache: options.cache,
     seed: options.seed,
     signal,
     onProgress: ({ stage, done, total }) => progress.report(stages[stage], done, total),

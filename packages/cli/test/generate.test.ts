@@ -27,6 +27,30 @@ describe('tubelet generate', () => {
     expect(errors).not.toContain('\u001b');
   });
 
+  it('answers steps from earlier ones with --cache', async () => {
+    const { file } = await generated(files.path('b.gif'), '--scale', '1', '--steps', '5');
+    const cached = await generated(
+      files.path('c.gif'),
+      '--scale',
+      '1',
+      '--steps',
+      '5',
+      '--cache',
+      'taylor=2',
+    );
+    expect(cached.file.equals(file)).toBe(false);
+    const exact = await generated(
+      files.path('d.gif'),
+      '--scale',
+      '1',
+      '--steps',
+      '5',
+      '--cache',
+      'first-block=0',
+    );
+    expect(exact.file.equals(file)).toBe(true);
+  });
+
   it('writes a gif', async () => {
     const { file } = await generated(files.path('a.gif'), '--scale', '1', '--fps', '10');
     const { format, pages, width, pageHeight, delay } = await sharp(file, {

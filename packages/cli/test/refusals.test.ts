@@ -31,6 +31,7 @@ describe('tubelet generate refuses', () => {
     ['a guidance', ['--guidance', '-2'], /--guidance must be = a number from 0, got -2/],
     ['a frame rate', ['--fps', '0'], /--fps must be = /],
     ['a scale', ['--scale', '0'], /--scale must be = a whole number from 1 to 64, got 0/],
+    ['a cache', ['--cache', 'first-block=-1'], /threshold must be = a number from 0, got -1/],
     ['threads', ['--threads', '0'], /threads must be = .* got 0/],
     [
       'a model folder',
@@ -88,6 +89,7 @@ describe('tubelet generate refuses', () => {
     ['a seed past 2^53', ['a', '--seed', '9007199254740993'], /is invalid/],
     ['an infinite guidance', ['a', '--guidance', '1e999'], /is invalid/],
     ['another form of size', ['a', '--size', '64'], /'64' is invalid.*WIDTHxHEIGHT/],
+    ['an unknown cache', ['a', '--cache', 'all'], /'all' is invalid.*first-block=THRESHOLD/],
     ['an unknown scheduler', ['a', '--scheduler', 'ddpm'], /unipc, flow-match-euler/],
   ];
   it.for(usage)('%s, with the usage', async ([, args, message]) => {

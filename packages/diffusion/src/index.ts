@@ -1,3 +1,11 @@
+export { firstBlockCache, type SplitModel } from './caching/first-block.js';
+export {
+  checkStepCache,
+  type Predict,
+  type StepCache,
+  type StepCacheOptions,
+} from './caching/step-cache.js';
+export { taylorCache } from './caching/taylor.js';
 export type { Call, Denoising, Prediction, Progress } from './denoise.js';
 export { denoise } from './denoise.js';
 export { TubeletError } from './error.js';

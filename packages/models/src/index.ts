@@ -17,7 +17,7 @@ export { type KlVaeConfig, klVaeFactor, parseKlVaeConfig } from './kl-vae/config
 export { type KlVaeSize, klVaeDecoder, klVaeEncoder } from './kl-vae/model.js';
 export { planKlVaeDecode, planKlVaeEncode } from './kl-vae/tiles.js';
 export { klVaeCheckpoint } from './kl-vae/weights.js';
-export { combinedLatents, heldLatents, noiseLatents } from './latents.js';
+export { absoluteChange, combinedLatents, heldLatents, noiseLatents } from './latents.js';
 export type { ImageSize } from './packing.js';
 export { type PixartConfig, parsePixartConfig } from './pixart/config.js';
 export { pixart } from './pixart/model.js';
@@ -62,7 +62,7 @@ export { packVit, type VitPacking } from './vit/pack.js';
 export { type PatchGrid, trainedGrid, vitPositions } from './vit/positions.js';
 export { vitCheckpoint } from './vit/weights.js';
 export { parseWanConfig, type WanConfig } from './wan/config.js';
-export { wanTransformer } from './wan/model.js';
+export { type WanParts, wanParts, wanTransformer } from './wan/model.js';
 export {
   packWan,
   timestepRows,

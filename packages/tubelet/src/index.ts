@@ -1,3 +1,4 @@
+export type { StepCacheOptions } from '@tubelet/diffusion';
 export { type DeviceDescription, devices } from '@tubelet/runtime';
 export { TubeletError } from './errors.js';
 export * from './media/index.js';

@@ -30,55 +30,142 @@ import type { WanConfig } from './config.js';
 export function wanTransformer(config: WanConfig): Graph {
   return graph('wan', (g) => {
     const w = weightsOf(g);
-    const { hiddenSize: D, epsilon } = config;
-    const [patchT, patchH, patchW] = config.patchSize;
-    const patch = { patchT, patchH, patchW };
-    const segments = g.symbol('segments');
-    const tokens = g.symbol('tokens');
-    const geometry = g.input('geometry', [segments, 5], 'i32');
-    const outputGeometry = g.input('outputGeometry', [segments, 5], 'i32');
-    const latents = g.input('latents', [g.symbol('elements')]);
-
-    const patches = patchify(latents, geometry, {
-      channels: config.inChannels,
-      ...patch,
-      order: 'channel_first',
-      tokens,
-    }); // [T, inChannels·patch]
-    const storedShape = [D, config.inChannels, ...config.patchSize];
-    let x = linearLayer(w.at('patch_embedding'), patches, D, { storedShape }); // [T, D]
-
-    const time = w.within('condition_embedder', (w) => embedTime(w, config)); // embedding [R, 2D], projection [R, 6D]
-    const c: WanCondition = {
-      timeProjection: time.projection,
-      row: g.input('row', [tokens], 'i32'),
-      cos: g.input('cos', [tokens, config.headDim / 2]),
-      sin: g.input('sin', [tokens, config.headDim / 2]),
-      selfSegments: g.input('selfSegments', [segments, 4], 'i32'),
-      text: w.within('condition_embedder.text_embedder', (w) => embedText(w, config)), // [textTokens, D]
-      crossSegments: g.input('crossSegments', [segments, 4], 'i32'),
-      ...imageCondition(g, w, config),
-    };
-    for (let layer = 0; layer < config.layers; layer++) {
-      x = w.within(`blocks.${layer}`, (w) => wanBlock(w, x, c, config));
-    }
-
-    const table = w.get('scale_shift_table', [2 * D], { storedShape: [1, 2, D] });
-    const modulation = add(time.embedding, table); // [R, 2D]
-    const h = adaln(x, modulation, c.row, { epsilon, shiftColumn: 0, scaleColumn: D });
-    const width = config.outChannels * patchT * patchH * patchW;
-    const y = linearLayer(w.at('proj_out'), h, width); // [T, patch·outChannels]
-    const elements = g.symbol('outputElements');
-    g.output(
-      'prediction',
-      unpatchify(y, outputGeometry, {
-        channels: config.outChannels,
-        ...patch,
-        order: 'channel_last',
-        elements,
-      }),
-    );
+    const x = embedPatches(w, config); // [T, D]
+    const { time, text, image } = embedConditions(w, config);
+    const c = wanCondition(g, config, time.projection, text, image);
+    const y = wanBlocks(w, x, c, config, 0, config.layers); // [T, D]
+    g.output('prediction', predict(w, y, time.embedding, c.row, config));
   });
+}
+
+/** {@link wanTransformer} in three graphs, for step caches: run one after another they answer the same bytes. */
+export interface WanParts {
+  /**
+   * Inputs: those of the whole but outputGeometry. Outputs: embedded f32 [tokens, D]; hidden f32 [tokens, D], after the
+   * first block; and for the other parts timeEmbedding f32 [rows, 2D], timeProjection f32 [rows, 6D], textHidden f32
+   * [textTokens, D] and, with image tokens, imageHidden f32 [imageTokens, D].
+   */
+  readonly first: Graph;
+  /** Input hidden, output hidden: all blocks but the first. Further inputs: what they are conditioned by. */
+  readonly rest: Graph;
+  /** Inputs: hidden, timeEmbedding, row, outputGeometry. Output: prediction. */
+  readonly last: Graph;
+}
+
+/** @param config of at least two layers */
+export function wanParts(config: WanConfig): WanParts {
+  const { hiddenSize: D } = config;
+  const rows = (g: GraphBuilder, name: string, symbol: string, width: number) =>
+    g.input(name, [g.symbol(symbol), width]);
+  return {
+    first: graph('wan.first', (g) => {
+      const w = weightsOf(g);
+      const x = embedPatches(w, config); // [T, D]
+      const { time, text, image } = embedConditions(w, config);
+      const c = wanCondition(g, config, time.projection, text, image);
+      g.output('embedded', x);
+      g.output('hidden', wanBlocks(w, x, c, config, 0, 1));
+      g.output('timeEmbedding', time.embedding);
+      g.output('timeProjection', time.projection);
+      g.output('textHidden', text);
+      if (image) g.output('imageHidden', image);
+    }),
+    rest: graph('wan.rest', (g) => {
+      const x = rows(g, 'hidden', 'tokens', D);
+      const projection = rows(g, 'timeProjection', 'rows', 6 * D);
+      const text = rows(g, 'textHidden', 'textTokens', D);
+      const image = config.imageDim === null ? undefined : rows(g, 'imageHidden', 'imageTokens', D);
+      const c = wanCondition(g, config, projection, text, image);
+      g.output('hidden', wanBlocks(weightsOf(g), x, c, config, 1, config.layers));
+    }),
+    last: graph('wan.last', (g) => {
+      const x = rows(g, 'hidden', 'tokens', D);
+      const embedding = rows(g, 'timeEmbedding', 'rows', 2 * D);
+      const row = g.input('row', [g.symbol('tokens')], 'i32');
+      g.output('prediction', predict(weightsOf(g), x, embedding, row, config));
+    }),
+  };
+}
+
+function embedPatches(w: Weights, config: WanConfig): Tensor {
+  const { g } = w;
+  const [patchT, patchH, patchW] = config.patchSize;
+  const geometry = g.input('geometry', [g.symbol('segments'), 5], 'i32');
+  const latents = g.input('latents', [g.symbol('elements')]);
+  const patches = patchify(latents, geometry, {
+    channels: config.inChannels,
+    patchT,
+    patchH,
+    patchW,
+    order: 'channel_first',
+    tokens: g.symbol('tokens'),
+  }); // [T, inChannels·patch]
+  const storedShape = [config.hiddenSize, config.inChannels, ...config.patchSize];
+  return linearLayer(w.at('patch_embedding'), patches, config.hiddenSize, { storedShape }); // [T, D]
+}
+
+function embedConditions(w: Weights, config: WanConfig) {
+  return w.within('condition_embedder', (w) => ({
+    time: embedTime(w, config), // embedding [R, 2D], projection [R, 6D]
+    text: w.within('text_embedder', (w) => embedText(w, config)), // [textTokens, D]
+    image: w.within('image_embedder', (w) => embedImage(w, config)), // [imageTokens, D]
+  }));
+}
+
+function wanCondition(
+  g: GraphBuilder,
+  { headDim }: WanConfig,
+  timeProjection: Tensor,
+  text: Tensor,
+  image: Tensor | undefined,
+): WanCondition {
+  const tokens = g.symbol('tokens');
+  const table = (name: string) => g.input(name, [g.symbol('segments'), 4], 'i32');
+  return {
+    timeProjection,
+    row: g.input('row', [tokens], 'i32'),
+    cos: g.input('cos', [tokens, headDim / 2]),
+    sin: g.input('sin', [tokens, headDim / 2]),
+    selfSegments: table('selfSegments'),
+    text,
+    crossSegments: table('crossSegments'),
+    ...(image && { image: { tokens: image, segments: table('imageSegments') } }),
+  };
+}
+
+/** Blocks `from` to `to`, the last not included. */
+function wanBlocks(
+  w: Weights,
+  x: Tensor,
+  c: WanCondition,
+  config: WanConfig,
+  from: number,
+  to: number,
+): Tensor {
+  let y = x;
+  for (let layer = from; layer < to; layer++)
+    y = w.within(`blocks.${layer}`, (w) => wanBlock(w, y, c, config)); // [T, D]
+  return y;
+}
+
+/** @param x [T, D] */
+function predict(
+  w: Weights,
+  x: Tensor,
+  timeEmbedding: Tensor,
+  row: Tensor,
+  { hiddenSize: D, epsilon, outChannels: channels, patchSize }: WanConfig,
+): Tensor {
+  const { g } = w;
+  const [patchT, patchH, patchW] = patchSize;
+  const geometry = g.input('outputGeometry', [g.symbol('segments'), 5], 'i32');
+  const table = w.get('scale_shift_table', [2 * D], { storedShape: [1, 2, D] });
+  const modulation = add(timeEmbedding, table); // [R, 2D]
+  const h = adaln(x, modulation, row, { epsilon, shiftColumn: 0, scaleColumn: D });
+  const y = linearLayer(w.at('proj_out'), h, channels * patchT * patchH * patchW); // [T, patch·outChannels]
+  const order = 'channel_last';
+  const elements = g.symbol('outputElements');
+  return unpatchify(y, geometry, { channels, patchT, patchH, patchW, order, elements });
 }
 
 /**
@@ -105,25 +192,17 @@ function embedText(w: Weights, config: WanConfig): Tensor {
   return linearLayer(w.at('linear_2'), h, config.hiddenSize); // [textTokens, D]
 }
 
-function imageCondition(
-  g: GraphBuilder,
-  w: Weights,
-  config: WanConfig,
-): Pick<WanCondition, 'image'> {
+function embedImage(w: Weights, config: WanConfig): Tensor | undefined {
   const { imageDim, hiddenSize: D } = config;
-  if (imageDim === null) return {};
-  const segments = g.input('imageSegments', [g.symbol('segments'), 4], 'i32');
-  const image = g.input('image', [g.symbol('imageTokens'), imageDim]);
-  const tokens = w.within('condition_embedder.image_embedder', (w) => {
-    const placed =
-      config.imagePositions === null
-        ? image
-        : add(image, imagePositions(w, imageDim, config.imagePositions));
-    const n = norm(w.at('norm1'), placed, imageDim);
-    const h = linearLayer(w.at('ff.net.0.proj'), n, imageDim, { activation: 'gelu_erf' });
-    return norm(w.at('norm2'), linearLayer(w.at('ff.net.2'), h, D), D); // [imageTokens, D]
-  });
-  return { image: { tokens, segments } };
+  if (imageDim === null) return undefined;
+  const image = w.g.input('image', [w.g.symbol('imageTokens'), imageDim]);
+  const placed =
+    config.imagePositions === null
+      ? image
+      : add(image, imagePositions(w, imageDim, config.imagePositions));
+  const n = norm(w.at('norm1'), placed, imageDim);
+  const h = linearLayer(w.at('ff.net.0.proj'), n, imageDim, { activation: 'gelu_erf' });
+  return norm(w.at('norm2'), linearLayer(w.at('ff.net.2'), h, D), D); // [imageTokens, D]
 }
 
 function imagePositions(w: Weights, imageDim: number, count: number): Tensor {

@@ -3,6 +3,7 @@ import { type Buffer, type Device, readFloat32, upload } from '@tubelet/runtime'
 import { TubeletError } from '../../errors.js';
 import { type LatentMath, latentPool } from '../latents.js';
 import { aborted } from './aborted.js';
+import { openModel } from './cached-model.js';
 import type { CheckedRequest, GenerateRequest } from './request.js';
 import type { LatentSize, WanTransformer } from './transformer.js';
 
@@ -32,7 +33,7 @@ export async function denoiseLatents(
     readonly math: LatentMath;
     readonly transformer: WanTransformer;
   },
-  { latents, signal, onStep, onProgress }: GenerateRequest,
+  { latents, signal, cache, onStep, onProgress }: GenerateRequest,
   { latent, seed }: CheckedRequest,
   { schedule, guidance, texts, heldFrame }: Denoising,
 ): Promise<Float32Array> {
@@ -52,11 +53,30 @@ export async function denoiseLatents(
 
   // The held frame has timestep 0: a second row of modulation.
   const rowOf = heldFrame && Array.from({ length: latent.frames }, (_, i) => (i === 0 ? 1 : 0));
-  const calls = await transformer.prepare(latent, texts, rowOf);
   const held = heldFrame && (await uploadHeld(device, heldFrame, latent, elements));
   const withHeld = async (sample: Buffer) =>
     held ? filled((into) => math.hold(sample, held, elements, into, { signal })) : sample;
   const total = schedule.steps.length;
+  const model = await openModel(
+    transformer,
+    { size: latent, texts, rowOf },
+    {
+      async input({ input, timestep, branches }) {
+        const { whole, parts } = pool.take(branches.length);
+        const clip = await withHeld(input);
+        for (const part of parts) await math.combine([[clip, 1]], elements, part, { signal });
+        return { latents: whole, timesteps: held ? [timestep, 0] : [timestep] };
+      },
+      async output({ branches }, fill) {
+        const { whole, parts } = pool.take(branches.length);
+        await fill(whole);
+        return parts.map((prediction) => ({ prediction }));
+      },
+    },
+    arithmetic,
+    cache,
+    { signal },
+  );
 
   try {
     const start = await filled((into) =>
@@ -71,21 +91,12 @@ export async function denoiseLatents(
       guidance,
       arithmetic,
       signal,
-      async predict({ input, timestep, branches }) {
-        const given = pool.take(branches.length);
-        const answers = pool.take(branches.length);
-        const clip = await withHeld(input);
-        for (const part of given.parts) {
-          await math.combine([[clip, 1]], elements, part, { signal });
-        }
-        const timesteps = held ? [timestep, 0] : [timestep];
-        await calls.run(given.whole, answers.whole, timesteps, { signal });
-        return answers.parts.map((prediction) => ({ prediction }));
-      },
+      predict: model.predict,
       async onStep({ index, step: { timestep }, registers }) {
-        pool.keep(registers.values());
+        pool.keep([...registers.values(), ...model.held()]);
+        const { isReused } = model;
         const read = () => readFloat32(registers.get('sample')!, elements);
-        await onStep?.({ step: index + 1, steps: total, timestep, latents: read });
+        await onStep?.({ step: index + 1, steps: total, timestep, isReused, latents: read });
         onProgress?.({ stage: 'denoise', done: index + 1, total });
       },
     });
@@ -93,7 +104,7 @@ export async function denoiseLatents(
   } catch (error) {
     throw signal?.aborted && !TubeletError.isInstance(error) ? aborted(signal) : error;
   } finally {
-    calls.dispose();
+    model.dispose();
     held?.mask.dispose();
     held?.values.dispose();
     pool.dispose();

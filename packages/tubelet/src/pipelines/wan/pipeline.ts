@@ -14,6 +14,7 @@ import { loadAutoencoder, type WanAutoencoder } from './autoencoder.js';
 import { denoiseLatents } from './denoise-latents.js';
 import { type CheckedRequest, checkRequest, type GenerateRequest } from './request.js';
 import { chooseScheduler } from './scheduler.js';
+import { requireSplittable } from './split-transformer.js';
 import { type EncodedPrompt, loadPromptEncoder, type PromptEncoder } from './text.js';
 import { loadTransformer, type WanTransformer } from './transformer.js';
 
@@ -83,6 +84,7 @@ export async function loadWanPipeline(
   ]);
   requireOneTransformer(index);
   chooseScheduler(schedulerConfig, undefined);
+  const math = latentMath(device);
   const [prompts, transformer, autoencoder] = await Promise.all([
     loadPromptEncoder(
       device,
@@ -90,12 +92,11 @@ export async function loadWanPipeline(
       maxSequenceLength ?? defaults.maxSequenceLength,
       dtypes.textEncoder,
     ),
-    loadTransformer(device, folder, dtypes.transformer),
+    loadTransformer(device, folder, dtypes.transformer, math),
     loadAutoencoder(device, folder, dtypes.vae),
   ]);
   requireMatching(prompts, transformer, autoencoder);
   const takesImage = index.expand_timesteps === true;
-  const math = latentMath(device);
   const parts = {
     device,
     math,
@@ -131,6 +132,7 @@ function check(parts: Parts, request: GenerateRequest) {
       'image must be = absent for this model, which has no timestep per token (expand_timesteps), got one';
     throw new TubeletError('BAD_INPUT', 'generate', message);
   }
+  if (request.cache?.kind === 'first-block') requireSplittable(transformer.config);
   const scheduler = chooseScheduler(parts.schedulerConfig, request.scheduler);
   const schedule = scheduler.schedule({ steps: checked.steps, precision: 'single' });
   return { checked, schedule };

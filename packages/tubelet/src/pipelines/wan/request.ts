@@ -1,3 +1,4 @@
+import { checkStepCache, type StepCacheOptions } from '@tubelet/diffusion';
 import { TubeletError } from '../../errors.js';
 import type { ImageSource } from '../../media/index.js';
 import type { GenerationDefaults } from '../generation-defaults.js';
@@ -32,6 +33,12 @@ export interface GenerateRequest {
    * @defaultValue the checkpoint's own
    */
   readonly scheduler?: SchedulerName | SchedulerConfig;
+  /**
+   * Answers some steps from earlier ones: faster, another video. `first-block` with a `threshold` (0.1 is a beginning) or
+   * `taylor` with an `interval` (2 or 3).
+   * @defaultValue off
+   */
+  readonly cache?: StepCacheOptions;
   /** 0 to 2^53 - 1; the same seed gives the same video. @defaultValue a random one below 2^32 */
   readonly seed?: number;
   /** Starting noise [channels, frames, height, width] instead of the seed's. */
@@ -52,6 +59,8 @@ export interface StepProgress {
   readonly steps: number;
   /** What the model was told. */
   readonly timestep: number;
+  /** Whether a cache answered for the model, or for most of it. */
+  readonly isReused: boolean;
   /** Reads the latents after this step: [channels, frames, height, width]. Only during the call. */
   latents(): Promise<Float32Array>;
 }
@@ -102,6 +111,7 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   steps: true,
   guidanceScale: true,
   scheduler: true,
+  cache: true,
   seed: true,
   latents: true,
   tiling: true,
@@ -127,6 +137,7 @@ export function checkRequest(
   const { numFrames = defaults.numFrames, fps = defaults.fps, steps = defaults.steps } = request;
   const { guidanceScale = defaults.guidanceScale, seed = randomSeed(), latents } = request;
 
+  if (request.cache !== undefined) checkStepCache(request.cache);
   const [patchT, patchH, patchW] = rules.patchSize;
   requireMultiple('width', width, leastCommonMultiple(16, rules.space * patchW));
   requireMultiple('height', height, leastCommonMultiple(16, rules.space * patchH));

@@ -2,6 +2,7 @@ import {
   packWan,
   parseWanConfig,
   type WanConfig,
+  type WanPacking,
   wanCheckpoint,
   wanTransformer,
 } from '@tubelet/models';
@@ -15,7 +16,9 @@ import {
   upload,
   type Weights,
 } from '@tubelet/runtime';
+import type { LatentMath } from '../latents.js';
 import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import { requireSplittable, splitTransformer, type WanSplitCalls } from './split-transformer.js';
 
 /** Latents of a clip: [channels, frames, height, width]. */
 export interface LatentSize {
@@ -56,12 +59,19 @@ export interface WanTransformer {
     texts: readonly Float32Array[],
     rowOf?: readonly number[],
   ): Promise<WanCalls>;
+  /** The same in three parts. @throws TubeletError UNSUPPORTED where the model has one block only */
+  prepareSplit(
+    size: LatentSize,
+    texts: readonly Float32Array[],
+    rowOf?: readonly number[],
+  ): Promise<WanSplitCalls>;
 }
 
 export async function loadTransformer(
   device: Device,
   folder: ModelFolder,
   precision: Precision,
+  math: LatentMath,
 ): Promise<WanTransformer> {
   const [config, weights] = await Promise.all([
     folder.json('transformer', 'config.json').then(parseWanConfig),
@@ -71,34 +81,23 @@ export async function loadTransformer(
   /** Weights are packed once, smaller runs take the plan of the largest so far. */
   const plan = growingPlan(device, wanTransformer(config), weights, { precision });
 
+  const split = splitTransformer(device, config, weights, precision, math);
+
   return {
     config,
     weights,
     async prepare(size, texts, rowOf) {
-      const { textDim } = config;
-      const rows = rowOf ? Math.max(...rowOf) + 1 : 1;
-      const clips = texts.map((text) => ({
-        ...size,
-        textTokens: text.length / textDim,
-        rows,
-        rowOf: rowOf ?? [0],
-      }));
-      const packed = packWan(config, clips);
-      const { sizes } = packed;
-      const text = new Float32Array(packed.sizes.textTokens * textDim);
-      texts.forEach((embeddings, i) => {
-        text.set(embeddings, packed.offsets[i]!.text * textDim);
-      });
-      const timestep = device.allocate(packed.sizes.rows * 4);
-      const inputs: Record<string, Buffer> = { timestep };
-      for (const [name, data] of Object.entries({ ...packed.inputs, text }))
-        inputs[name] = await upload(device, data);
+      const { inputs, sizes, setTimesteps, dispose } = await prepareInputs(
+        device,
+        config,
+        size,
+        texts,
+        rowOf,
+      );
       await plan.reserve(sizes);
-
       return {
         async run(latents, predictions, timesteps, options) {
-          const all = texts.flatMap(() => timesteps);
-          const written = timestep.write(Float32Array.from(all));
+          const written = setTimesteps(timesteps);
           const ran = plan.run(
             { inputs: { ...inputs, latents }, outputs: { prediction: predictions } },
             sizes,
@@ -106,10 +105,50 @@ export async function loadTransformer(
           );
           await Promise.all([written, ran]);
         },
-        dispose() {
-          for (const buffer of Object.values(inputs)) buffer.dispose();
-        },
+        dispose,
       };
+    },
+    async prepareSplit(size, texts, rowOf) {
+      requireSplittable(config);
+      return split(await prepareInputs(device, config, size, texts, rowOf));
+    },
+  };
+}
+
+/** What stays the same from call to call, on the device. */
+export interface PreparedInputs {
+  readonly inputs: Readonly<Record<string, Buffer>>;
+  readonly sizes: WanPacking['sizes'];
+  /** @param timesteps of each row of `rowOf` */
+  setTimesteps(timesteps: readonly number[]): Promise<void>;
+  dispose(): void;
+}
+
+async function prepareInputs(
+  device: Device,
+  config: WanConfig,
+  size: LatentSize,
+  texts: readonly Float32Array[],
+  rowOf: readonly number[] = [0],
+): Promise<PreparedInputs> {
+  const { textDim } = config;
+  const rows = Math.max(...rowOf) + 1;
+  const clips = texts.map((text) => ({ ...size, textTokens: text.length / textDim, rows, rowOf }));
+  const packed = packWan(config, clips);
+  const text = new Float32Array(packed.sizes.textTokens * textDim);
+  texts.forEach((embeddings, i) => {
+    text.set(embeddings, packed.offsets[i]!.text * textDim);
+  });
+  const timestep = device.allocate(packed.sizes.rows * 4);
+  const inputs: Record<string, Buffer> = { timestep };
+  for (const [name, data] of Object.entries({ ...packed.inputs, text }))
+    inputs[name] = await upload(device, data);
+  return {
+    inputs,
+    sizes: packed.sizes,
+    setTimesteps: (timesteps) => timestep.write(Float32Array.from(texts.flatMap(() => timesteps))),
+    dispose() {
+      for (const buffer of Object.values(inputs)) buffer.dispose();
     },
   };
 }
