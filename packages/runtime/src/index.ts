@@ -37,4 +37,5 @@ export {
   type WeightStore,
   type Weights,
   weightsOf,
+  weightsUnder,
 } from './weights.js';

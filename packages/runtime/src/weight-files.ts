@@ -3,13 +3,18 @@ import { dirname, join, posix } from 'node:path';
 import { TubeletError } from '@tubelet/graph';
 import { duplicateKey } from './duplicate-key.js';
 
-/** A safetensors file, and which of its tensors count (all of them where an index says nothing). */
+/** A file of tensors, and which of its tensors count (all of them where an index says nothing). */
 export interface WeightFile {
   readonly path: string;
   readonly names?: ReadonlySet<string>;
 }
 
 const maxIndexBytes = 100_000_000;
+
+/** Whether torch.save writes files of this name. */
+export function isTorchFile(path: string): boolean {
+  return /\.(pt|pth|bin|ckpt)$/.test(path);
+}
 
 /** The files that a path, or several, stand for: see {@link openWeights}. */
 export async function listWeightFiles(paths: string | readonly string[]): Promise<WeightFile[]> {
@@ -26,12 +31,13 @@ async function chooseInFolder(folder: string): Promise<string> {
   const names = (await readdir(folder)).sort();
   const indices = names.filter((name) => name.endsWith('.safetensors.index.json'));
   const singles = names.filter((name) => name.endsWith('.safetensors'));
-  for (const candidates of [indices, singles]) {
-    const plain = candidates.filter((name) => /^[^.]+\.safetensors(\.index\.json)?$/.test(name));
+  const torch = names.filter(isTorchFile);
+  for (const candidates of [indices, singles, torch]) {
+    const plain = candidates.filter((name) => /^[^.]+\.\w+(\.index\.json)?$/.test(name));
     if (candidates.length === 1) return candidates[0];
     if (plain.length === 1) return plain[0];
   }
-  const got = indices.length + singles.length > 0 ? [...indices, ...singles].join(', ') : 'none';
+  const got = [...indices, ...singles, ...torch].join(', ') || 'none';
   return refuse('IO', `${folder} must hold = one safetensors file or index, got ${got}`);
 }
 

@@ -4,7 +4,8 @@ import { TubeletError } from '@tubelet/graph';
 import type { Buffer, Device } from '@tubelet/native';
 import { parseSafetensors, safetensorsHeaderBytes } from './safetensors.js';
 import { type StoredDType, toFloat32 } from './stored-dtype.js';
-import { listWeightFiles } from './weight-files.js';
+import { readTorchFile } from './torch-file.js';
+import { isTorchFile, listWeightFiles } from './weight-files.js';
 
 /** Where bytes of tensors are: a file, or memory. */
 export interface WeightStore {
@@ -42,7 +43,8 @@ export interface Weights {
 }
 
 /**
- * Opens safetensors files.
+ * Opens safetensors files, or files that torch.save wrote (`.pt`, `.pth`, `.bin`, `.ckpt`: read as data, nothing in them is
+ * executed).
  *
  * @param paths one of: a file; a sharded `*.index.json`; a folder with one of these; several files
  * @throws TubeletError IO for a file that cannot be read, BAD_WEIGHT for one that breaks the format's
@@ -75,6 +77,17 @@ export async function openWeights(paths: string | readonly string[]): Promise<We
     }
   }
   return { name: typeof paths === 'string' ? paths : paths.join(', '), tensors, metadata };
+}
+
+/**
+ * The tensors whose names begin with a prefix, under the rest of their names: `ema.` of a training run's checkpoint, the one
+ * network of a file of several.
+ */
+export function weightsUnder(weights: Weights, prefix: string): Weights {
+  const under = [...weights.tensors.values()]
+    .filter(({ name }) => name.startsWith(prefix))
+    .map((tensor) => ({ ...tensor, name: tensor.name.slice(prefix.length) }));
+  return { ...weights, tensors: new Map(under.map((tensor) => [tensor.name, tensor])) };
 }
 
 /** A tensor in memory, as {@link weightsOf} takes it. */
@@ -136,6 +149,11 @@ function storedTensor(weights: Weights, name: string): StoredTensor {
 async function openFile(path: string): Promise<Weights> {
   const store = await fileStore(path);
   const file = basename(path);
+  if (isTorchFile(path)) {
+    const found = await readTorchFile(store.read, store.bytes, file);
+    const stored = [...found].map(([name, entry]) => [name, { name, ...entry, store }] as const);
+    return { name: path, tensors: new Map(stored), metadata: new Map() };
+  }
   const start = await store.read(0, Math.min(8, store.bytes));
   const headerBytes = safetensorsHeaderBytes(start, store.bytes, file);
   const header = parseSafetensors(await store.read(0, 8 + headerBytes), store.bytes, file);
