@@ -39,3 +39,19 @@ export function sinCosPositions(
   }
   return out;
 }
+
+/**
+ * The table for positions 0 to `count` - 1 along one axis: sines, then cosines, frequencies 10000^(-2i/dim), in double
+ * (diffusers 0.42.1 embeddings.py, get_1d_sincos_pos_embed_from_grid).
+ *
+ * @param dim an even number
+ * @returns [count, dim]
+ */
+export function sinCosLine(dim: number, count: number): Float64Array {
+  const half = dim / 2;
+  return Float64Array.from({ length: count * dim }, (_, at) => {
+    const column = at % dim;
+    const angle = Math.floor(at / dim) / 10_000 ** ((column % half) / half);
+    return column < half ? Math.sin(angle) : Math.cos(angle);
+  });
+}

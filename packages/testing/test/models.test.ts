@@ -3,11 +3,15 @@ import {
   dit,
   klVaeDecoder,
   klVaeEncoder,
+  type LatteClip,
+  latte,
   packDit,
+  packLatte,
   packTexts,
   packWan,
   parseDitConfig,
   parseKlVaeConfig,
+  parseLatteConfig,
   parseTextEncoderConfig,
   parseWanConfig,
   parseWanVaeConfig,
@@ -130,6 +134,35 @@ function ditCase(options: object): Case {
   return { graph: dit(config), inputs: { ...inputs, ...data }, sizes };
 }
 
+const latteConfig = parseLatteConfig({
+  activation_fn: 'gelu-approximate',
+  attention_bias: true,
+  attention_head_dim: 6,
+  caption_channels: 9,
+  cross_attention_dim: 12,
+  in_channels: 3,
+  norm_elementwise_affine: false,
+  norm_type: 'ada_norm_single',
+  num_attention_heads: 2,
+  num_layers: 2,
+  out_channels: 2,
+  patch_size: 2,
+  sample_size: 6,
+  video_length: 4,
+});
+
+function latteCase(clips: readonly (LatteClip & { readonly name: string })[]): Case {
+  const { inputs, sizes } = packLatte(latteConfig, clips);
+  const join = (what: string, count: (clip: LatteClip) => number) =>
+    clips.flatMap((clip) => [...randomValues(`${what} ${clip.name}`, count(clip))]);
+  const data = {
+    latents: join('latents', ({ frames, height, width }) => 3 * frames * height * width),
+    text: join('text', ({ textTokens }) => 9 * textTokens),
+    timestep: join('timestep', () => 1).map((value) => 999 * Math.abs(value)),
+  };
+  return { graph: latte(latteConfig), inputs: { ...inputs, ...data }, sizes };
+}
+
 const klVae = parseKlVaeConfig({
   block_out_channels: [6, 9],
   norm_num_groups: 3,
@@ -174,6 +207,7 @@ const cases: [name: string, case_: Case][] = [
     out_channels: 12,
     decoder_base_dim: 5,
   }).map(([name, c]): [string, Case] => [`vae 2.2, ${name}`, c]),
+  ['latte', latteCase([{ ...clip, frames: 3 }, other])],
   ['kl-vae encoder', plain(klVaeEncoder(klVae, { images: 2, height: 6, width: 10 }))],
   ['kl-vae decoder', plain(klVaeDecoder(klVae, { images: 2, height: 3, width: 5 }))],
   ['tiny-vae encoder', plain(tinyVaeEncoder(tinyVae, { height: 6, width: 10 }))],
@@ -233,6 +267,14 @@ describe.each([
     }));
     const together = (await run(by, wanCase(config, clips))).get('prediction')!;
     const alone = await Promise.all(clips.map((c) => run(by, wanCase(config, [c]))));
+    expect([...together]).toEqual(alone.flatMap((outputs) => [...outputs.get('prediction')!]));
+  });
+
+  // Without a built addon only the interpreter runs.
+  test.skipIf(skipped)('a clip is the same alone and packed with others: latte', async () => {
+    const clips = [clip, other, { ...clip, name: 'c', frames: 3 }];
+    const together = (await run(by, latteCase(clips))).get('prediction')!;
+    const alone = await Promise.all(clips.map((c) => run(by, latteCase([c]))));
     expect([...together]).toEqual(alone.flatMap((outputs) => [...outputs.get('prediction')!]));
   });
 });

@@ -10,10 +10,13 @@ export interface PixartCondition {
   readonly row: Tensor;
   /** i32 [S, 4] */
   readonly segments: Tensor;
-  /** [textTokens, D] */
-  readonly text: Tensor;
-  /** i32 [S, 4] */
-  readonly crossSegments: Tensor;
+  /** Of the cross-attention, which a block without text has not. */
+  readonly cross?: {
+    /** [textTokens, D] */
+    readonly text: Tensor;
+    /** i32 [S, 4] */
+    readonly segments: Tensor;
+  };
 }
 
 /**
@@ -26,7 +29,7 @@ export function pixartBlock(
   w: Weights,
   x: Tensor,
   c: PixartCondition,
-  config: PixartConfig,
+  config: Pick<PixartConfig, 'hiddenSize' | 'heads' | 'epsilon' | 'attentionBias'>,
 ): Tensor {
   const { hiddenSize: D, heads, epsilon, attentionBias: bias } = config;
   const { row } = c;
@@ -46,10 +49,12 @@ export function pixartBlock(
   const a = attention(q, k, v, c.segments, options); // [T, D]
   x = linearLayer(w.at('attn1.to_out.0'), a, D, gated(2 * D, x));
 
-  const asked = linearLayer(w.at('attn2.to_q'), x, D, { bias }); // [T, D]
-  const kv = fusedLinear(w.at('attn2'), c.text, ['to_k', 'to_v'], D, { bias }); // [textTokens, 2D]
-  const b = attention(asked, columns(kv, 0, D), columns(kv, D, D), c.crossSegments, options); // [T, D]
-  x = linearLayer(w.at('attn2.to_out.0'), b, D, { residual: x });
+  if (c.cross) {
+    const asked = linearLayer(w.at('attn2.to_q'), x, D, { bias }); // [T, D]
+    const kv = fusedLinear(w.at('attn2'), c.cross.text, ['to_k', 'to_v'], D, { bias }); // [textTokens, 2D]
+    const b = attention(asked, columns(kv, 0, D), columns(kv, D, D), c.cross.segments, options); // [T, D]
+    x = linearLayer(w.at('attn2.to_out.0'), b, D, { residual: x });
+  }
 
   const f = adaln(x, modulation, row, { epsilon, shiftColumn: 3 * D, scaleColumn: 4 * D });
   const up = linearLayer(w.at('ff.net.0.proj'), f, 4 * D, { activation: 'gelu_tanh' }); // [T, 4D]

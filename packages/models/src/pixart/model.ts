@@ -6,13 +6,12 @@ import {
   type Graph,
   graph,
   patchify,
-  type Tensor,
-  timestepEmbedding,
   unpatchify,
 } from '@tubelet/graph';
-import { linearLayer, type Weights, weightsOf } from '../weights.js';
+import { linearLayer, weightsOf } from '../weights.js';
 import { type PixartCondition, pixartBlock } from './block.js';
 import type { PixartConfig } from './config.js';
+import { embedCondition, embedText } from './embed.js';
 
 /** Of the last norm. */
 const epsilon = 1e-6;
@@ -47,8 +46,10 @@ export function pixart(config: PixartConfig): Graph {
       timeProjection: linearLayer(w.at('adaln_single.linear'), activation(embedded, 'silu'), 6 * D), // [R, 6D]
       row: g.input('row', [tokens], 'i32'),
       segments: g.input('segments', [segments, 4], 'i32'),
-      text: w.within('caption_projection', (w) => embedText(w, config)), // [textTokens, D]
-      crossSegments: g.input('crossSegments', [segments, 4], 'i32'),
+      cross: {
+        text: w.within('caption_projection', (w) => embedText(w, config)), // [textTokens, D]
+        segments: g.input('crossSegments', [segments, 4], 'i32'),
+      },
     };
     for (let layer = 0; layer < config.layers; layer++) {
       x = w.within(`transformer_blocks.${layer}`, (w) => pixartBlock(w, x, c, config));
@@ -64,29 +65,4 @@ export function pixart(config: PixartConfig): Graph {
       unpatchify(y, geometry, { channels: outChannels, ...patch, order: 'channel_last', elements }),
     );
   });
-}
-
-/** Timestep, and a third of the width each for height, width and aspect ratio. */
-function embedCondition(w: Weights, { hiddenSize: D, sizeConditions }: PixartConfig): Tensor {
-  const features = (input: string) =>
-    timestepEmbedding(w.g.input(input, [w.g.symbol('rows')]), { dim: 256 }); // [R, 256]
-  const embed = (part: string, input: string, width: number) => {
-    const at = w.at(part);
-    const h = linearLayer(at.at('linear_1'), features(input), width, { activation: 'silu' });
-    return linearLayer(at.at('linear_2'), h, width); // [R, width]
-  };
-  const time = embed('timestep_embedder', 'timestep', D);
-  if (!sizeConditions) return time;
-  const size = concatColumns(
-    embed('resolution_embedder', 'imageHeight', D / 3),
-    embed('resolution_embedder', 'imageWidth', D / 3),
-    embed('aspect_ratio_embedder', 'aspectRatio', D / 3),
-  ); // [R, D]
-  return add(time, size);
-}
-
-function embedText(w: Weights, { hiddenSize: D, captionChannels }: PixartConfig): Tensor {
-  const text = w.g.input('text', [w.g.symbol('textTokens'), captionChannels]);
-  const h = linearLayer(w.at('linear_1'), text, D, { activation: 'gelu_tanh' });
-  return linearLayer(w.at('linear_2'), h, D); // [textTokens, D]
 }

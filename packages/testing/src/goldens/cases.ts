@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { checkDitCase, checkDitDiffusersCase } from './dit.js';
 import { checkFluxCase } from './flux.js';
 import { checkKlVaeCase } from './kl-vae.js';
+import { checkLatteCase } from './latte.js';
 import { checkPixartCase } from './pixart.js';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
 import { checkSd3Case } from './sd3.js';
@@ -35,6 +36,7 @@ const checks: Readonly<Record<string, Check>> = {
   vit: checkVitCase,
   flux: checkFluxCase,
   'kl-vae': checkKlVaeCase,
+  latte: checkLatteCase,
   samplers: checkSamplerCase,
   sprites: checkSpritesCase,
   'text-encoders': checkTextEncoderCase,
