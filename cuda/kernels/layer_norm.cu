@@ -1,4 +1,5 @@
-// Layer norm: the row stays in registers as in adaln.cu; statistics take two passes over them.
+// Layer norm: a group of columns is a row of its own, in registers as in adaln.cu; statistics take
+// two passes over them.
 #include "device/row.cuh"
 #include "kernel_support.h"
 #include "ops/layer_norm.h"
@@ -11,7 +12,8 @@ constexpr const char *name = "layer_norm.rowwise";
 struct Node {
   const float *x, *weight, *bias;
   float *y;
-  int64_t rows, width, x_stride;
+  int64_t parts, groups, width; ///< a part is a group of a row
+  int64_t x_stride, weight_stride, bias_stride;
   float epsilon;
   bool is_aligned;
 };
@@ -19,13 +21,14 @@ struct Node {
 template <bool is_warp, int chunks>
 __global__ void __launch_bounds__(row_block_threads(is_warp)) layer_norm(const Node node) {
   using Threads = RowThreads<is_warp>;
-  const int64_t t = Threads::row();
-  if (t >= node.rows)
+  const int64_t part = Threads::row();
+  if (part >= node.parts)
     return;
-  const Row x{node.x + t * node.x_stride, node.width, node.is_aligned};
-  const Row weight{node.weight, node.width, node.is_aligned};
-  const Row bias{node.bias, node.width, node.is_aligned};
-  const Row y{node.y + t * node.width, node.width, node.is_aligned};
+  const int64_t row = part / node.groups, group = part % node.groups;
+  const Row x{node.x + row * node.x_stride + group * node.width, node.width, node.is_aligned};
+  const Row weight{node.weight + group * node.weight_stride, node.width, node.is_aligned};
+  const Row bias{node.bias + group * node.bias_stride, node.width, node.is_aligned};
+  const Row y{node.y + part * node.width, node.width, node.is_aligned};
 
   const RowValues<Threads, chunks, const float> values(x);
   const float mean = values.sum() / float(node.width);
@@ -46,26 +49,40 @@ void run(const KernelCall &call, Pool &pool) {
   const auto &attributes = *static_cast<const LayerNorm::Attributes *>(call.attributes);
   const Tensor &x = call.inputs[LayerNorm::x], &weight = call.inputs[LayerNorm::weight];
   const Tensor &bias = call.inputs[LayerNorm::bias];
-  const int64_t rows = x.shape[0], width = x.shape[1];
-  if (rows == 0)
+  const int64_t columns = x.shape[1], width = columns / attributes.groups;
+  const int64_t parts = x.shape[0] * attributes.groups;
+  if (parts == 0)
     return;
+  const auto stride = [&](const Tensor &vector) {
+    return vector.data && vector.shape[0] == columns ? width : 0;
+  };
   const Node node{floats(x),
                   floats(weight),
                   floats(bias),
                   floats_out(*call.output),
-                  rows,
+                  parts,
+                  attributes.groups,
                   width,
                   x.row_stride,
+                  stride(weight),
+                  stride(bias),
                   float(attributes.epsilon),
-                  is_vectored(x) && is_vectored(*call.output) && is_vectored(weight) &&
+                  is_vectored(x, width) && is_vectored(*call.output) && is_vectored(weight) &&
                       is_vectored(bias)};
   Stream &stream = stream_of(pool);
-  launch_rows(width, rows, [&](auto is_warp, auto chunks, unsigned blocks, unsigned threads) {
+  launch_rows(width, parts, [&](auto is_warp, auto chunks, unsigned blocks, unsigned threads) {
     stream.launch(name, blocks, threads, layer_norm<is_warp(), chunks()>, node);
   });
 }
 
-constexpr Kernel kernel = {name, accepts_rows, nullptr, nullptr, run};
+const char *accepts(const NodeSpec &node) {
+  const auto &attributes = *static_cast<const LayerNorm::Attributes *>(node.attributes);
+  return rows_of(*node.output) > INT32_MAX / attributes.groups
+             ? "a grid has at most 2147483647 blocks"
+             : nullptr;
+}
+
+constexpr Kernel kernel = {name, accepts, nullptr, nullptr, run};
 constexpr const Kernel *list[] = {&kernel};
 
 } // namespace

@@ -1,4 +1,4 @@
-// Layer norm: statistics in two passes over the row, result in a third; the row stays in L1.
+// Layer norm: statistics in two passes over each group, result in a third; the row stays in L1.
 #include "ops/layer_norm.h"
 #include "cpu/kernel_support.h"
 
@@ -8,24 +8,30 @@ namespace {
 void run(const KernelCall &call, Pool &pool) {
   const auto &attributes = *static_cast<const LayerNorm::Attributes *>(call.attributes);
   const Tensor &x = call.inputs[LayerNorm::x];
-  const float *weight = floats(call.inputs[LayerNorm::weight]);
-  const float *bias = floats(call.inputs[LayerNorm::bias]);
-  const int64_t width = x.shape[1];
+  const int64_t columns = x.shape[1], width = columns / attributes.groups;
+  const auto of_group = [&](const Tensor &vector, int64_t column) {
+    const float *first = floats(vector);
+    return first && vector.shape[0] == columns ? first + column : first;
+  };
 
-  parallel_rows(pool, x.shape[0], width, [&](int64_t t) {
-    const float *in = floats(x) + t * x.row_stride;
-    float *out = floats_out(*call.output) + t * width;
-    const float mean = row_sum(in, width) / (float)width;
-    const float variance = row_squares(in, mean, width) / (float)width;
-    const float inverse = 1.0f / __builtin_sqrtf(variance + (float)attributes.epsilon);
-    for_row(width, [&](int64_t d, auto access) {
-      Vec y = (access.load(in + d) - mean) * inverse;
-      if (weight)
-        y *= access.load(weight + d);
-      if (bias)
-        y += access.load(bias + d);
-      access.store(out + d, y);
-    });
+  parallel_rows(pool, x.shape[0], columns, [&](int64_t t) {
+    for (int64_t column = 0; column < columns; column += width) {
+      const float *in = floats(x) + t * x.row_stride + column;
+      const float *weight = of_group(call.inputs[LayerNorm::weight], column);
+      const float *bias = of_group(call.inputs[LayerNorm::bias], column);
+      float *out = floats_out(*call.output) + t * columns + column;
+      const float mean = row_sum(in, width) / (float)width;
+      const float variance = row_squares(in, mean, width) / (float)width;
+      const float inverse = 1.0f / __builtin_sqrtf(variance + (float)attributes.epsilon);
+      for_row(width, [&](int64_t d, auto access) {
+        Vec y = (access.load(in + d) - mean) * inverse;
+        if (weight)
+          y *= access.load(weight + d);
+        if (bias)
+          y += access.load(bias + d);
+        access.store(out + d, y);
+      });
+    }
   });
 }
 

@@ -12,7 +12,7 @@ template <class Real> Real adaln_element(const ReferenceCall &call, int64_t inde
   const int64_t row = index_at(call.inputs[Adaln::row], t);
   Real y;
   if (attributes.norm == Adaln::Norm::layer)
-    y = layer_normed<Real>(x, t, d, attributes.epsilon);
+    y = layer_normed<Real>(x, t, d, attributes.epsilon, last_of(x));
   else {
     Real squares = 0;
     for (int64_t i = 0; i < width; i++)

@@ -70,6 +70,11 @@ const shapes: [name: string, shape: string, build: (t: Given) => Tensor][] = [
   ],
   ['layer_norm', '[7, 3]', (t) => layerNorm(t.in([7, 3]), { weight: t.w([3]), epsilon: 1e-6 })],
   [
+    'layer_norm',
+    '[7, 6]',
+    (t) => layerNorm(t.in([7, 6]), { weight: t.w([3]), bias: t.w([6]), epsilon: 1e-6, groups: 2 }),
+  ],
+  [
     'adaln',
     '[tokens, 3]',
     (t) =>
@@ -281,6 +286,14 @@ const refusals: [message: string, build: (t: Given) => Tensor][] = [
     '[linear] modulation and row must be = given together, got modulation only',
     (t) => linear(t.in([t.tokens, 3]), t.w([5, 3]), { modulation: t.in([1, 5]) }),
   ],
+  [
+    '[layer_norm] x columns must be = a multiple of groups 2, got 7',
+    (t) => layerNorm(t.in([3, 7]), { epsilon: 1e-6, groups: 2 }),
+  ],
+  [
+    '[layer_norm] bias shape must be = [6], got [2]',
+    (t) => layerNorm(t.in([3, 6]), { bias: t.w([2]), epsilon: 1e-6, groups: 2 }),
+  ],
   ['[layer_norm] x rank must be = 2, got [3]', (t) => layerNorm(t.in([3]), { epsilon: 1e-6 })],
   [
     '[layer_norm] attribute epsilon must be = number, got NaN',
@@ -439,6 +452,6 @@ test('unknown attributes from JavaScript are refused by name', () => {
   const t = given();
   const options = { epsilon: 1e-6, eps: 1e-6 };
   expect(() => layerNorm(t.in([2, 3]), options)).toThrow(
-    '[layer_norm] attribute must be = epsilon, got eps',
+    '[layer_norm] attribute must be = epsilon, groups, got eps',
   );
 });

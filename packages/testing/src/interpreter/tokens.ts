@@ -46,11 +46,15 @@ function byRow(x: Value, f: (row: Float64Array, r: number) => Float64Array): Flo
 
 export const layer_norm: Reference = (call) => {
   const [x, weight, bias] = call.inputs;
-  return byRow(x, (row) =>
-    normed(row, Number(call.attributes.epsilon), true).map(
-      (v, d) => v * (weight?.data[d] ?? 1) + (bias?.data[d] ?? 0),
-    ),
-  );
+  const { epsilon, groups } = call.attributes;
+  const of = (vector: Value | undefined, d: number) => vector?.data[d % vector.data.length];
+  return byRow(x, (row) => {
+    const n = row.length / Number(groups);
+    const out = new Float64Array(row.length);
+    for (let first = 0; first < row.length; first += n)
+      out.set(normed(row.subarray(first, first + n), Number(epsilon), true), first);
+    return out.map((v, d) => v * (of(weight, d) ?? 1) + (of(bias, d) ?? 0));
+  });
 };
 
 export const adaln: Reference = (call) => {
