@@ -18,7 +18,6 @@ export { type KlVaeSize, klVaeDecoder, klVaeEncoder } from './kl-vae/model.js';
 export { planKlVaeDecode, planKlVaeEncode } from './kl-vae/tiles.js';
 export { klVaeCheckpoint } from './kl-vae/weights.js';
 export { absoluteChange, combinedLatents, heldLatents, noiseLatents } from './latents.js';
-export { combinedLatents, heldLatents, noiseLatents } from './latents.js';
 export { type LatteConfig, parseLatteConfig } from './latte/config.js';
 export { latte } from './latte/model.js';
 export { type LatteClip, type LattePacking, packLatte } from './latte/pack.js';
