@@ -3,20 +3,20 @@ export { type DeviceDescription, devices } from '@tubelet/runtime';
 export { TubeletError } from './errors.js';
 export * from './media/index.js';
 export type { DTypes } from './pipelines/dtypes.js';
-export { type GenerationDefaults, generationDefaults } from './pipelines/generation-defaults.js';
-export { type LoadOptions, loadPipeline } from './pipelines/load-pipeline.js';
-export type { RgbValues, Video } from './pipelines/video.js';
-export type { Pipeline } from './pipelines/wan/pipeline.js';
+export type { GenerationDefaults } from './pipelines/generation-defaults.js';
+export { generationDefaults, type LoadOptions, loadPipeline } from './pipelines/load-pipeline.js';
+export type { Pipeline } from './pipelines/pipeline.js';
+export type { EncodedPrompt } from './pipelines/prompts.js';
 export type {
   CheckedRequest,
   GenerateRequest,
   StageProgress,
   StepProgress,
-} from './pipelines/wan/request.js';
+} from './pipelines/request.js';
 export {
   type SchedulerConfig,
   type SchedulerName,
   schedulerNames,
-} from './pipelines/wan/scheduler.js';
-export type { EncodedPrompt } from './pipelines/wan/text.js';
+} from './pipelines/scheduler.js';
+export type { RgbValues, Video } from './pipelines/video.js';
 export * from './text/index.js';

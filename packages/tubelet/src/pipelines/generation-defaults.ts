@@ -1,10 +1,11 @@
 import { TubeletError } from '../errors.js';
-import { type ModelFolder, openModelFolder } from './model-folder.js';
+import type { ModelFolder } from './model-folder.js';
 
-/** What a call has where it says nothing: the model's generation.json, else the defaults of diffusers' WanPipeline. */
+/** What a call has where it says nothing: the model's generation.json, else the defaults of diffusers' pipeline. */
 export interface GenerationDefaults {
   readonly width: number;
   readonly height: number;
+  /** 1 of models that make images. */
   readonly numFrames: number;
   /** Frames a second. */
   readonly fps: number;
@@ -27,17 +28,13 @@ const wholeNumbers = [
 const numbers = [...wholeNumbers, 'fps', 'guidance_scale'];
 
 /**
- * What a call of a model has where it says nothing, without loading the model.
- *
- * @param directory a diffusers folder
- * @throws TubeletError BAD_CONFIG naming the option, IO
+ * @param presets of the pipeline's class
+ * @throws TubeletError BAD_CONFIG naming the option
  */
-export function generationDefaults(directory: string): Promise<GenerationDefaults> {
-  return readGenerationDefaults(openModelFolder(directory));
-}
-
-/** @throws TubeletError BAD_CONFIG naming the option */
-export async function readGenerationDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
+export async function readGenerationDefaults(
+  folder: ModelFolder,
+  presets: Omit<GenerationDefaults, 'upscale'>,
+): Promise<GenerationDefaults> {
   const json = (await folder.optionalJson('generation.json')) ?? {};
   for (const [name, value] of Object.entries(json)) {
     const expected = wholeNumbers.includes(name) ? 'a whole number above 0' : 'a number from 0';
@@ -49,13 +46,14 @@ export async function readGenerationDefaults(folder: ModelFolder): Promise<Gener
   }
   const number = (name: string, preset: number) => (json[name] as number | undefined) ?? preset;
   return {
-    width: number('width', 832),
-    height: number('height', 480),
-    numFrames: number('num_frames', 81),
-    fps: number('fps', 16) || 16,
-    steps: number('num_inference_steps', 50),
-    guidanceScale: number('guidance_scale', 5),
-    maxSequenceLength: json.max_sequence_length as number | undefined,
+    width: number('width', presets.width),
+    height: number('height', presets.height),
+    numFrames: number('num_frames', presets.numFrames),
+    fps: number('fps', presets.fps) || presets.fps,
+    steps: number('num_inference_steps', presets.steps),
+    guidanceScale: number('guidance_scale', presets.guidanceScale),
+    maxSequenceLength:
+      (json.max_sequence_length as number | undefined) ?? presets.maxSequenceLength,
     upscale: number('upscale', 1),
   };
 }

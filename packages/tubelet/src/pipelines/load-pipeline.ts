@@ -1,22 +1,42 @@
 import { stat } from 'node:fs/promises';
-import { type DeviceOptions, openDevice } from '@tubelet/runtime';
+import { type Device, type DeviceOptions, openDevice } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
-import { componentClass, openModelFolder } from './model-folder.js';
-import { loadWanPipeline, type Pipeline, type PipelineOptions } from './wan/pipeline.js';
+import type { GenerationDefaults } from './generation-defaults.js';
+import { componentClass, type ModelFolder, openModelFolder } from './model-folder.js';
+import type { Pipeline, PipelineOptions } from './pipeline.js';
+import { loadWanPipeline, wanDefaults } from './wan/pipeline.js';
 
 /** How a pipeline is loaded: on which device, and how precisely. */
 export interface LoadOptions extends DeviceOptions, PipelineOptions {}
 
-const pipelineClasses = ['WanPipeline', 'WanImageToVideoPipeline'];
-const componentClasses: Readonly<Record<string, readonly string[]>> = {
-  transformer: ['WanTransformer3DModel'],
-  vae: ['AutoencoderKLWan'],
-  text_encoder: ['UMT5EncoderModel', 'T5EncoderModel'],
+/** A pipeline of diffusers that runs here. */
+export interface PipelineClass {
+  /** Classes that each component may have; null: it may be absent. */
+  readonly components: Readonly<Record<string, readonly (string | null)[]>>;
+  /** Of a call, from configs alone. */
+  defaults(folder: ModelFolder): Promise<GenerationDefaults>;
+  load(device: Device, folder: ModelFolder, options: PipelineOptions): Promise<Pipeline>;
+}
+
+const wan: PipelineClass = {
+  components: {
+    transformer: ['WanTransformer3DModel'],
+    vae: ['AutoencoderKLWan'],
+    text_encoder: ['UMT5EncoderModel', 'T5EncoderModel'],
+  },
+  defaults: wanDefaults,
+  load: loadWanPipeline,
+};
+
+/** By diffusers' names of the pipelines. */
+export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
+  WanImageToVideoPipeline: wan,
+  WanPipeline: wan,
 };
 
 /**
- * Loads a diffusers folder of the Wan form: `model_index.json`, `transformer/`, `vae/`, `text_encoder/`, `tokenizer/`,
- * `scheduler/`, and optionally `generation.json` with the defaults of a call. Weights are mapped, and packed once.
+ * Loads a diffusers folder: `model_index.json`, a folder for each component, and optionally `generation.json` with the defaults
+ * of a call. Weights are mapped, and packed once.
  *
  * @param directory the folder
  * @throws TubeletError IO, BAD_CONFIG, BAD_WEIGHT (tensors that are missing, misshapen or unused, by name), UNSUPPORTED
@@ -29,24 +49,41 @@ export async function loadPipeline(
   directory: string,
   { maxSequenceLength, dtype, ...options }: LoadOptions = {},
 ): Promise<Pipeline> {
-  await requireFolder(directory);
-  const folder = openModelFolder(directory);
-  const index = await folder.json('model_index.json');
-  const name = index._class_name;
-  if (typeof name !== 'string' || !pipelineClasses.includes(name))
-    throw unsupported('_class_name of model_index.json', pipelineClasses, name);
-  for (const [component, classes] of Object.entries(componentClasses)) {
-    const got = componentClass(index, component);
-    if (got === undefined || !classes.includes(got))
-      throw unsupported(`${component} of model_index.json`, classes, got);
-  }
+  const { folder, found } = await openPipeline(directory);
   const device = openDevice(options);
   try {
-    return await loadWanPipeline(device, folder, { maxSequenceLength, dtype });
+    return await found.load(device, folder, { maxSequenceLength, dtype });
   } catch (error) {
     device.dispose();
     throw error;
   }
+}
+
+/**
+ * What a call of a model has where it says nothing, without loading the model.
+ *
+ * @param directory a diffusers folder
+ * @throws TubeletError BAD_CONFIG naming the option, IO, UNSUPPORTED
+ */
+export async function generationDefaults(directory: string): Promise<GenerationDefaults> {
+  const { folder, found } = await openPipeline(directory);
+  return found.defaults(folder);
+}
+
+async function openPipeline(directory: string) {
+  await requireFolder(directory);
+  const folder = openModelFolder(directory);
+  const index = await folder.json('model_index.json');
+  const name = index._class_name;
+  if (typeof name !== 'string' || !Object.hasOwn(pipelineClasses, name))
+    throw unsupported('_class_name of model_index.json', Object.keys(pipelineClasses), name);
+  const found = pipelineClasses[name]!;
+  for (const [component, classes] of Object.entries(found.components)) {
+    const got = componentClass(index, component) ?? null;
+    if (!classes.includes(got))
+      throw unsupported(`${component} of model_index.json`, classes, got ?? undefined);
+  }
+  return { folder, found };
 }
 
 async function requireFolder(directory: string): Promise<void> {
@@ -60,10 +97,11 @@ async function requireFolder(directory: string): Promise<void> {
   throw new TubeletError('IO', 'model', `directory must be = a diffusers folder, got ${actual}`);
 }
 
-function unsupported(what: string, expected: readonly string[], got: unknown): TubeletError {
-  return new TubeletError(
-    'UNSUPPORTED',
-    'model',
-    `${what} must be = ${expected.join(' or ')}, got ${got}`,
-  );
+function unsupported(
+  what: string,
+  expected: readonly (string | null)[],
+  got: unknown,
+): TubeletError {
+  const names = expected.map((name) => name ?? 'absent').join(' or ');
+  return new TubeletError('UNSUPPORTED', 'model', `${what} must be = ${names}, got ${got}`);
 }

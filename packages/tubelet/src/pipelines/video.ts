@@ -29,11 +29,14 @@ export function video(of: Omit<Video, 'save'>): Video {
 /**
  * Pixels as an autoencoder gives them to bytes, rounded as diffusers' VideoProcessor does.
  *
- * @param values in [-1, 1]
+ * @param values about [-1, 1]; others become the nearest byte
  */
 export function toBytes(values: Float32Array): Uint8Array {
   const bytes = new Uint8Array(values.length);
-  for (let i = 0; i < values.length; i++) bytes[i] = Math.round((values[i]! / 2 + 0.5) * 255);
+  for (let i = 0; i < values.length; i++) {
+    const share = Math.min(1, Math.max(0, values[i]! / 2 + 0.5));
+    bytes[i] = Math.round(share * 255);
+  }
   return bytes;
 }
 

@@ -223,6 +223,7 @@ describe('check', () => {
       fps: 16,
       steps: 20,
       guidanceScale: 5,
+      guided: true,
       seed: 1,
       latent: { frames: 5, height: 16, width: 16 },
     });

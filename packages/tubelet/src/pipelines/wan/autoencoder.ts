@@ -28,8 +28,8 @@ import {
   upload,
   type Weights,
 } from '@tubelet/runtime';
+import type { LatentSize } from '../model-calls.js';
 import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
-import type { LatentSize } from './transformer.js';
 
 export interface AutoencoderOptions extends RunOptions {
   /** Work in overlapping tiles of this size, where the picture is larger than one: less memory, other values at the seams. */

@@ -9,27 +9,8 @@ import {
   type Weights,
   weightsOf,
 } from '@tubelet/runtime';
-import { TubeletError } from '../../errors.js';
 import type { LatentMath } from '../latents.js';
-import type { PreparedInputs } from './transformer.js';
-
-/** One request's model calls in three parts, for a step cache that reuses what all blocks but the first add. */
-export interface WanSplitCalls {
-  /**
-   * @param latents the branches' latents one after another
-   * @returns mean |residual - remembered| / mean |remembered| of the first block; undefined before the first `rest`
-   */
-  first(
-    latents: Buffer,
-    timesteps: readonly number[],
-    options?: RunOptions,
-  ): Promise<number | undefined>;
-  /** Runs the other blocks and remembers what they, and the first block, added. */
-  rest(options?: RunOptions): Promise<void>;
-  /** @param predictions receives the branches' predictions one after another */
-  last(predictions: Buffer, isReused: boolean, options?: RunOptions): Promise<void>;
-  dispose(): void;
-}
+import type { PreparedInputs, SplitCalls } from '../model-calls.js';
 
 /** Packed weights are those of the whole model's plan. */
 export function splitTransformer(
@@ -38,7 +19,7 @@ export function splitTransformer(
   weights: Weights,
   precision: Precision,
   math: LatentMath,
-): (prepared: PreparedInputs) => WanSplitCalls {
+): (prepared: PreparedInputs) => SplitCalls {
   const { hiddenSize } = config;
   const parts = wanParts(config);
   const part = (graph: (typeof parts)['first']) => ({
@@ -51,7 +32,7 @@ export function splitTransformer(
   const ones = { shape: [1, hiddenSize], data: new Float32Array(hiddenSize).fill(1) };
   const change = growingPlan(device, absoluteChange(hiddenSize), weightsOf({ ones }));
 
-  return ({ inputs, sizes, setTimesteps, dispose }) => {
+  return ({ inputs, sizes, setTimestep, dispose }) => {
     const { tokens, rows, textTokens, imageTokens = 0 } = sizes;
     const elements = tokens * hiddenSize;
     const values = (count: number) => device.allocate(count * Float32Array.BYTES_PER_ELEMENT);
@@ -77,9 +58,7 @@ export function splitTransformer(
       const named = Object.fromEntries(
         graph.inputs.map(({ name }) => [name, buffers[name] ?? given[name]!]),
       );
-      const partSizes = Object.fromEntries(
-        graph.symbols.map((name) => [name, sizes[name as keyof typeof sizes]!]),
-      );
+      const partSizes = Object.fromEntries(graph.symbols.map((name) => [name, sizes[name]!]));
       return plan.run({ inputs: named, outputs }, partSizes, options);
     };
     const changeOf = async (options?: RunOptions) => {
@@ -93,8 +72,8 @@ export function splitTransformer(
     };
 
     return {
-      async first(latents, timesteps, options) {
-        const written = setTimesteps(timesteps);
+      async first(latents, timestep, options) {
+        const written = setTimestep(timestep);
         const outputs = { embedded, hidden, ...conditions };
         await Promise.all([written, run(first, { latents }, outputs, options)]);
         await math.combine(difference(hidden, embedded), elements, residual, options);
@@ -118,13 +97,6 @@ export function splitTransformer(
       },
     };
   };
-}
-
-/** @throws TubeletError UNSUPPORTED */
-export function requireSplittable({ layers }: WanConfig): void {
-  if (layers >= 2) return;
-  const message = `blocks must be = at least 2 for a first-block cache, got ${layers}`;
-  throw new TubeletError('UNSUPPORTED', 'cache', message);
 }
 
 function difference(a: Buffer, b: Buffer) {

@@ -1,5 +1,5 @@
 import { type Scheduler, schedulerFromConfig } from '@tubelet/diffusion';
-import { TubeletError } from '../../errors.js';
+import { TubeletError } from '../errors.js';
 
 const classes = {
   unipc: 'UniPCMultistepScheduler',

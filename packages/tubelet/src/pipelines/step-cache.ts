@@ -8,14 +8,20 @@ import {
   taylorCache,
 } from '@tubelet/diffusion';
 import type { Buffer, RunOptions } from '@tubelet/runtime';
-import type { LatentSize, WanTransformer } from './transformer.js';
+import { TubeletError } from '../errors.js';
+import type { ModelCalls, SplitCalls } from './model-calls.js';
+
+/** The model of one request; what is opened is disposed of by {@link openModel}'s answer. */
+export interface PreparedModel {
+  whole(): Promise<ModelCalls>;
+  /** In three parts, where the model has them. */
+  split?(): Promise<SplitCalls>;
+}
 
 /** What the model is called with, and where its answers go. */
-export interface ModelCalls {
-  /** The latents of a call's branches one after another, and the timesteps of each. */
-  input(
-    call: Call<Buffer>,
-  ): Promise<{ readonly latents: Buffer; readonly timesteps: readonly number[] }>;
+export interface ModelEnds {
+  /** The latents of a call's branches one after another. */
+  input(call: Call<Buffer>): Promise<{ readonly latents: Buffer; readonly timestep: number }>;
   /** Room for the predictions of a call's branches one after another, once filled. */
   output(
     call: Call<Buffer>,
@@ -25,39 +31,40 @@ export interface ModelCalls {
 
 /** The model of one request, behind the step cache that was asked for; without one every call runs all of it. */
 export async function openModel(
-  transformer: WanTransformer,
-  request: {
-    readonly size: LatentSize;
-    readonly texts: readonly Float32Array[];
-    readonly rowOf?: readonly number[];
-  },
-  { input, output }: ModelCalls,
+  prepared: PreparedModel,
+  { input, output }: ModelEnds,
   arithmetic: Arithmetic<Buffer>,
   cache: StepCacheOptions | undefined,
   options: RunOptions,
 ): Promise<StepCache<Buffer> & { dispose(): void }> {
-  const { size, texts, rowOf } = request;
   if (cache?.kind === 'first-block') {
-    const calls = await transformer.prepareSplit(size, texts, rowOf);
+    if (!prepared.split) throw unsplittable();
+    const calls = await prepared.split();
     const model = firstBlockCache<Buffer>(cache, {
       async first(call) {
-        const { latents, timesteps } = await input(call);
-        return calls.first(latents, timesteps, options);
+        const { latents, timestep } = await input(call);
+        return calls.first(latents, timestep, options);
       },
       rest: () => calls.rest(options),
       last: (call, isReused) => output(call, (into) => calls.last(into, isReused, options)),
     });
     return withDispose(model, calls);
   }
-  const calls = await transformer.prepare(size, texts, rowOf);
+  const calls = await prepared.whole();
   const predict = async (call: Call<Buffer>) => {
-    const { latents, timesteps } = await input(call);
-    return output(call, (into) => calls.run(latents, into, timesteps, options));
+    const { latents, timestep } = await input(call);
+    return output(call, (into) => calls.run(latents, into, timestep, options));
   };
   const model = cache
     ? taylorCache(cache, arithmetic, predict)
     : { predict, isReused: false, held: () => [] };
   return withDispose(model, calls);
+}
+
+/** Of a model that has no parts for a first-block cache. */
+export function unsplittable(): TubeletError {
+  const message = 'kind must be = taylor for this model, got first-block';
+  return new TubeletError('UNSUPPORTED', 'cache', message);
 }
 
 function withDispose(model: StepCache<Buffer>, calls: { dispose(): void }) {

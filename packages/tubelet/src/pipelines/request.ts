@@ -1,26 +1,26 @@
 import { checkStepCache, type StepCacheOptions } from '@tubelet/diffusion';
-import { TubeletError } from '../../errors.js';
-import type { ImageSource } from '../../media/index.js';
-import type { GenerationDefaults } from '../generation-defaults.js';
-import type { RgbValues } from '../video.js';
+import { TubeletError } from '../errors.js';
+import type { ImageSource } from '../media/index.js';
+import type { GenerationDefaults } from './generation-defaults.js';
+import type { LatentSize } from './model-calls.js';
 import type { SchedulerConfig, SchedulerName } from './scheduler.js';
-import type { LatentSize } from './transformer.js';
+import type { RgbValues } from './video.js';
 
-/** A video to make. What is left out is the model's default. */
+/** A video or an image to make. What is left out is the model's default. */
 export interface GenerateRequest {
   /** What the video shows; may be empty. */
   readonly prompt: string;
   /** What guidance leads away from. @defaultValue `''` */
   readonly negativePrompt?: string;
   /**
-   * The first frame, held as it is; models with `expand_timesteps` only. Cropped to the aspect and scaled to the size, but
-   * values must have the size.
+   * The first frame, of models that take one (`takesImage`). Cropped to the aspect and scaled to the size, but values must have
+   * the size.
    */
   readonly image?: ImageSource | RgbValues;
-  /** Pixels; multiples of 16 and of what the autoencoder and the patches need. */
+  /** Pixels; multiples of what the autoencoder and the patches need, in Wan models of 16 too. */
   readonly width?: number;
   readonly height?: number;
-  /** One more than a multiple of the autoencoder's compression of time: 4k + 1 in published models. 1 is a still. */
+  /** One more than a multiple of the autoencoder's compression of time: 4k + 1 in Wan models. 1 is a still. */
   readonly numFrames?: number;
   /** Frames a second of the result; the model does not see it. */
   readonly fps?: number;
@@ -80,6 +80,8 @@ export interface CheckedRequest {
   readonly fps: number;
   readonly steps: number;
   readonly guidanceScale: number;
+  /** Whether the scale asks for a second, unconditional prediction. */
+  readonly guided: boolean;
   readonly seed: number;
   /** What is denoised. */
   readonly latent: LatentSize;
@@ -91,10 +93,13 @@ export interface SizeRules {
   readonly space: number;
   /** Frames of one latent frame after the first. */
   readonly time: number;
+  /** What sides in pixels must be multiples of besides. @defaultValue 1 */
+  readonly multiple?: number;
   /** Latents along each axis of one token. */
   readonly patchSize: readonly [t: number, h: number, w: number];
   readonly latentChannels: number;
-  readonly maxTokensPerAxis: number;
+  /** @defaultValue as many as there is room for */
+  readonly maxTokensPerAxis?: number;
 }
 
 const mostSteps = 1000;
@@ -120,16 +125,38 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   onProgress: true,
 };
 
-/** @throws TubeletError BAD_INPUT that names the value, and the nearest that would do */
+/** Options that every model takes. */
+const common: readonly (keyof GenerateRequest)[] = [
+  'width',
+  'height',
+  'fps',
+  'steps',
+  'guidanceScale',
+  'scheduler',
+  'cache',
+  'seed',
+  'latents',
+  'tiling',
+  'signal',
+  'onStep',
+  'onProgress',
+];
+
+/**
+ * @param takes options that not every model takes, and this one does
+ * @throws TubeletError BAD_INPUT that names the value, and the nearest that would do
+ */
 export function checkRequest(
   request: GenerateRequest,
   defaults: GenerationDefaults,
   rules: SizeRules,
+  takes: readonly (keyof GenerateRequest)[],
 ): CheckedRequest {
   const unknown = Object.keys(request).filter((name) => !Object.hasOwn(options, name));
   require(unknown.length === 0, 'options', Object.keys(options).join(', '), unknown.join(', '));
+  requireTaken(request, takes);
   for (const [name, text] of Object.entries({
-    prompt: request.prompt,
+    prompt: takes.includes('prompt') ? request.prompt : '',
     negativePrompt: request.negativePrompt ?? '',
   }))
     require(typeof text === 'string', name, 'text', typeof text);
@@ -139,8 +166,8 @@ export function checkRequest(
 
   if (request.cache !== undefined) checkStepCache(request.cache);
   const [patchT, patchH, patchW] = rules.patchSize;
-  requireMultiple('width', width, leastCommonMultiple(16, rules.space * patchW));
-  requireMultiple('height', height, leastCommonMultiple(16, rules.space * patchH));
+  requireMultiple('width', width, leastCommonMultiple(rules.multiple ?? 1, rules.space * patchW));
+  requireMultiple('height', height, leastCommonMultiple(rules.multiple ?? 1, rules.space * patchH));
   requireFrames(numFrames, rules.time, patchT);
   require(Number.isFinite(fps) && fps > 0 && fps <= 1000, 'fps', 'above 0 and at most 1000', fps);
   require(isWhole(steps, 1, mostSteps), 'steps', `1 to ${mostSteps}`, steps);
@@ -158,15 +185,26 @@ export function checkRequest(
     width: width / rules.space,
   };
   const longest = Math.max(latent.frames / patchT, latent.height / patchH, latent.width / patchW);
-  require(longest <=
-    rules.maxTokensPerAxis, 'size', `at most ${rules.maxTokensPerAxis} tokens along each axis`, longest);
+  const most = rules.maxTokensPerAxis ?? Number.POSITIVE_INFINITY;
+  require(longest <= most, 'size', `at most ${most} tokens along each axis`, longest);
   const elements = rules.latentChannels * latent.frames * latent.height * latent.width;
   if (latents !== undefined) {
     const got = latents instanceof Float32Array ? `${latents.length} values` : typeof latents;
     require(latents instanceof Float32Array &&
       latents.length === elements, 'latents', `a Float32Array of ${elements} values`, got);
   }
-  return { width, height, numFrames, fps, steps, guidanceScale, seed, latent };
+  const guided = guidanceScale > 1;
+  return { width, height, numFrames, fps, steps, guidanceScale, guided, seed, latent };
+}
+
+/** An image model makes one frame; a number of frames is refused only where it asks for more. */
+function requireTaken(request: GenerateRequest, takes: readonly (keyof GenerateRequest)[]): void {
+  for (const [name, value] of Object.entries(request)) {
+    const option = name as keyof GenerateRequest;
+    if (value === undefined || common.includes(option) || takes.includes(option)) continue;
+    if (option === 'numFrames') require(value === 1, name, '1 for this model', String(value));
+    else require(value === '', name, 'absent for this model', 'one');
+  }
 }
 
 function randomSeed(): number {

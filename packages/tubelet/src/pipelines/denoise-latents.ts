@@ -1,20 +1,23 @@
 import { type Arithmetic, denoise, type Guidance, type Schedule } from '@tubelet/diffusion';
 import { type Buffer, type Device, readFloat32, upload } from '@tubelet/runtime';
-import { TubeletError } from '../../errors.js';
-import { type LatentMath, latentPool } from '../latents.js';
+import { TubeletError } from '../errors.js';
 import { aborted } from './aborted.js';
-import { openModel } from './cached-model.js';
+import { type LatentMath, latentPool } from './latents.js';
+import type { LatentSize } from './model-calls.js';
+import type { HeldFrames } from './pipeline.js';
 import type { CheckedRequest, GenerateRequest } from './request.js';
-import type { LatentSize, WanTransformer } from './transformer.js';
+import { openModel, type PreparedModel } from './step-cache.js';
 
 /** What denoising needs of a request beside its sizes. */
 export interface Denoising {
   readonly schedule: Schedule;
   readonly guidance: Guidance;
-  /** Embeddings of each branch of the guidance. */
-  readonly texts: readonly Float32Array[];
-  /** [channels, 1, height, width]: a first latent frame that stays as it is. */
-  readonly heldFrame: Float32Array | undefined;
+  readonly model: PreparedModel;
+  /** Of the latents. */
+  readonly channels: number;
+  /** How many times the latents' channels the model answers; the second part is the variance. */
+  readonly predictions: 1 | 2;
+  readonly held: HeldFrames | undefined;
 }
 
 /** Streams of a seed's noise: the start, then one per draw of the scheduler. */
@@ -22,23 +25,18 @@ const startStream = 0;
 const firstDrawStream = 1;
 
 /**
- * From noise to latents. A held frame follows Wan 2.2's image to video (diffusers 0.42.1, `expand_timesteps`): the model
- * always sees it clean, at timestep 0; the scheduler steps all frames; it is put back once more at the end.
+ * From noise to latents. Held frames follow Wan 2.2's image to video (diffusers 0.42.1, `expand_timesteps`): the model
+ * always sees them clean; the scheduler steps all frames; they are put back once more at the end.
  *
  * @returns [channels, frames, height, width], normalised
  */
 export async function denoiseLatents(
-  parts: {
-    readonly device: Device;
-    readonly math: LatentMath;
-    readonly transformer: WanTransformer;
-  },
+  { device, math }: { readonly device: Device; readonly math: LatentMath },
   { latents, signal, cache, onStep, onProgress }: GenerateRequest,
   { latent, seed }: CheckedRequest,
-  { schedule, guidance, texts, heldFrame }: Denoising,
+  { schedule, guidance, model: prepared, channels, predictions, held: frames }: Denoising,
 ): Promise<Float32Array> {
-  const { device, math, transformer } = parts;
-  const elements = transformer.config.outChannels * latent.frames * latent.height * latent.width;
+  const elements = channels * latent.frames * latent.height * latent.width;
   const pool = latentPool(device, elements);
   /** Some latents, filled by what is queued on the device. */
   const filled = async (fill: (into: Buffer) => Promise<void>): Promise<Buffer> => {
@@ -51,26 +49,26 @@ export async function denoiseLatents(
     noise: (index) => filled((into) => math.noise(seed, firstDrawStream + index, elements, into)),
   };
 
-  // The held frame has timestep 0: a second row of modulation.
-  const rowOf = heldFrame && Array.from({ length: latent.frames }, (_, i) => (i === 0 ? 1 : 0));
-  const held = heldFrame && (await uploadHeld(device, heldFrame, latent, elements));
+  const held = frames && (await uploadHeld(device, frames, latent, elements));
   const withHeld = async (sample: Buffer) =>
     held ? filled((into) => math.hold(sample, held, elements, into, { signal })) : sample;
   const total = schedule.steps.length;
   const model = await openModel(
-    transformer,
-    { size: latent, texts, rowOf },
+    prepared,
     {
       async input({ input, timestep, branches }) {
         const { whole, parts } = pool.take(branches.length);
         const clip = await withHeld(input);
         for (const part of parts) await math.combine([[clip, 1]], elements, part, { signal });
-        return { latents: whole, timesteps: held ? [timestep, 0] : [timestep] };
+        return { latents: whole, timestep };
       },
       async output({ branches }, fill) {
-        const { whole, parts } = pool.take(branches.length);
+        const { whole, parts } = pool.take(branches.length * predictions);
         await fill(whole);
-        return parts.map((prediction) => ({ prediction }));
+        return branches.map((_, i) => ({
+          prediction: parts[i * predictions]!,
+          ...(predictions === 2 ? { variance: parts[2 * i + 1]! } : {}),
+        }));
       },
     },
     arithmetic,
@@ -82,7 +80,7 @@ export async function denoiseLatents(
     const start = await filled((into) =>
       latents ? into.write(latents) : math.noise(seed, startStream, elements, into),
     );
-    const scale = latents ? 1 : schedule.initialNoiseScale;
+    const scale = schedule.initialNoiseScale;
     const sample = scale === 1 ? start : await arithmetic.combine([[start, scale]]);
     onProgress?.({ stage: 'denoise', done: 0, total });
     const result = await denoise<Buffer>({
@@ -113,16 +111,17 @@ export async function denoiseLatents(
 
 async function uploadHeld(
   device: Device,
-  firstFrame: Float32Array,
+  { frames: count, values: given }: HeldFrames,
   { frames, height, width }: LatentSize,
   elements: number,
 ) {
   const area = height * width;
+  const size = count * area;
   const mask = new Float32Array(elements).fill(1);
   const values = new Float32Array(elements);
-  for (let at = 0, from = 0; at < elements; at += frames * area, from += area) {
-    mask.fill(0, at, at + area);
-    values.set(firstFrame.subarray(from, from + area), at);
+  for (let at = 0, from = 0; at < elements; at += frames * area, from += size) {
+    mask.fill(0, at, at + size);
+    values.set(given.subarray(from, from + size), at);
   }
   return { mask: await upload(device, mask), values: await upload(device, values) };
 }

@@ -1,4 +1,4 @@
-import { TubeletError } from '../../errors.js';
+import { TubeletError } from '../errors.js';
 
 export function aborted(signal: AbortSignal): TubeletError {
   const message = 'the call must be = finished, got aborted';

@@ -1,0 +1,115 @@
+import {
+  packTexts,
+  parseTextEncoderConfig,
+  textEncoder,
+  textEncoderCheckpoint,
+} from '@tubelet/models';
+import {
+  compile,
+  type Device,
+  openWeights,
+  type Precision,
+  type RunOptions,
+  readFloat32,
+  upload,
+  type Weights,
+} from '@tubelet/runtime';
+import { TubeletError } from '../errors.js';
+import { loadTokenizer, type Tokenizer } from '../text/index.js';
+import { type ModelFolder, requireCheckpoint } from './model-folder.js';
+
+/** The most that diffusers' pipelines take (`max_sequence_length`). */
+const longestText = 512;
+
+/** A T5 or UMT5 encoder with its tokenizer. */
+export interface T5Encoder {
+  readonly tokenizer: Tokenizer;
+  /** Most tokens of a text. */
+  readonly maxLength: number;
+  readonly dim: number;
+  readonly weights: Weights;
+  /** @returns [tokens, dim] of each text */
+  encode(
+    texts: readonly (readonly number[])[],
+    options?: RunOptions,
+  ): Promise<readonly Float32Array[]>;
+}
+
+export interface T5Options {
+  /** Folders of the pipeline. @defaultValue text_encoder, tokenizer */
+  readonly encoder?: string;
+  readonly tokenizer?: string;
+  /** Most tokens of a text. @defaultValue the tokenizer's own limit */
+  readonly maxLength?: number;
+  /** Whether texts are padded to `maxLength` and the padding attended, as where a pipeline passes no mask. */
+  readonly attendsPadding?: boolean;
+  readonly precision: Precision;
+}
+
+export async function loadT5(
+  device: Device,
+  folder: ModelFolder,
+  options: T5Options,
+): Promise<T5Encoder> {
+  const { encoder = 'text_encoder', attendsPadding = false, precision } = options;
+  const [config, tokenizer, weights] = await Promise.all([
+    folder.json(encoder, 'config.json').then(parseTextEncoderConfig),
+    loadTokenizer(folder.path(options.tokenizer ?? 'tokenizer')),
+    openWeights(folder.path(encoder)),
+  ]);
+  requireCheckpoint(textEncoderCheckpoint(config), weights);
+  const maxLength = options.maxLength ?? tokenizer.maxLength;
+  requireLength(maxLength);
+  const { modelDim: dim } = config;
+  const branches = 2;
+  const capacity = { tokens: branches * maxLength, segments: branches };
+  const plan = await compile(device, textEncoder(config, { maxLength }), weights, capacity, {
+    precision,
+  });
+  const padded = (ids: readonly number[]) =>
+    attendsPadding ? paddedTo(maxLength, ids, tokenizer.padTokenId ?? 0) : ids;
+
+  const run = async (texts: readonly (readonly number[])[], options?: RunOptions) => {
+    const packed = packTexts(
+      config,
+      texts.map((ids) => ({ ids: padded(ids) })),
+    );
+    const ids = await upload(device, packed.inputs.ids);
+    const segments = await upload(device, packed.inputs.segments);
+    const hidden = device.allocate(packed.sizes.tokens * dim * 4);
+    try {
+      await plan.run({ inputs: { ids, segments }, outputs: { hidden } }, packed.sizes, options);
+      const values = await readFloat32(hidden);
+      return packed.offsets.map((start, i) => {
+        const end = packed.offsets[i + 1] ?? packed.sizes.tokens;
+        return values.slice(start * dim, end * dim);
+      });
+    } finally {
+      for (const buffer of [ids, segments, hidden]) buffer.dispose();
+    }
+  };
+
+  return {
+    tokenizer,
+    maxLength,
+    dim,
+    weights,
+    async encode(texts, options) {
+      const results: Float32Array[] = [];
+      for (let i = 0; i < texts.length; i += branches)
+        results.push(...(await run(texts.slice(i, i + branches), options)));
+      return results;
+    },
+  };
+}
+
+export function paddedTo(length: number, ids: readonly number[], pad: number): readonly number[] {
+  return [...ids, ...Array<number>(Math.max(0, length - ids.length)).fill(pad)];
+}
+
+function requireLength(maxLength: number): void {
+  if (Number.isInteger(maxLength) && maxLength >= 1 && maxLength <= longestText) return;
+  const expected = `a whole number from 1 to ${longestText}`;
+  const message = `maxSequenceLength must be = ${expected}, got ${maxLength}`;
+  throw new TubeletError('BAD_INPUT', 'model', message);
+}
