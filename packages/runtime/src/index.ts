@@ -8,6 +8,13 @@ export type {
 } from '@tubelet/native';
 export { availableThreads } from './available-threads.js';
 export {
+  compareWeights,
+  describeFaults,
+  requireWeights,
+  type WeightFaults,
+  type WeightRules,
+} from './compare-weights.js';
+export {
   type CompileOptions,
   compile,
   type NodeTime,
@@ -19,7 +26,7 @@ export {
 export { type DeviceOptions, devices, openDevice } from './device.js';
 export { findNonFinite } from './find-non-finite.js';
 export { type GrowingPlan, growingPlan } from './growing-plan.js';
-export { type ResolvedPart, requireAllUsed, resolveWeights } from './resolve-weights.js';
+export { type ResolvedPart, resolveWeights } from './resolve-weights.js';
 export {
   maxHeaderBytes,
   parseSafetensors,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { graph, linear, TubeletError } from '@tubelet/graph';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  compareWeights,
   compile,
   findNonFinite,
   openDevice,
@@ -11,7 +12,7 @@ import {
   readFloat32,
   readStored,
   readValues,
-  requireAllUsed,
+  requireWeights,
   resolveWeights,
   upload,
   weightsOf,
@@ -185,7 +186,7 @@ describe('weights of a graph', () => {
     const file = safetensorsFile({ k: f32([4], [1, 2, 3, 4]), bias: ids, extra: f16 });
     const weights = await openWeights(await put('wrong.safetensors', file));
     expect(() => resolveWeights(linearGraph(), weights)).toThrow(
-      'wrong.safetensors must be = those of graph linear, got 1 missing: q.weight or q; ' +
+      'wrong.safetensors must be = the 3 of linear, got 1 missing: q.weight or q; ' +
         '1 misshapen: k [4] instead of [2, 2]; 1 not F32, F16 or BF16: bias I64',
     );
     const many = graph('many', (g) => {
@@ -211,10 +212,13 @@ describe('weights of a graph', () => {
       ),
     );
     const graphs = [linearGraph()];
-    expect(() => requireAllUsed(graphs, weights)).toThrow(
-      /must be = all used, got 2 unused: ema.q, step/,
+    const faults = { missing: [], mistyped: [], unused: ['ema.q', 'step'] };
+    expect(compareWeights(graphs, weights, { ignore: [] })).toMatchObject(faults);
+    expect(() => requireWeights(graphs, weights, { ignore: [] })).toThrow(
+      /3 misshapen: q \[\] instead of \[2, 2\], .*; 2 unused: ema\.q, step$/,
     );
-    requireAllUsed(graphs, weights, ['step', /^ema\./]);
+    expect(compareWeights(graphs, weights, { ignore: ['step', /^ema\./] }).unused).toEqual([]);
+    expect(compareWeights(graphs, weights).unused).toEqual([]);
   });
 
   test('that change on disk after they were opened are refused', async () => {

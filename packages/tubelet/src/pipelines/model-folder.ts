@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseSchedulerConfig } from '@tubelet/diffusion';
 import type { Checkpoint } from '@tubelet/models';
-import { requireAllUsed, resolveWeights, type Weights } from '@tubelet/runtime';
+import { requireWeights, type Weights } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 
 /** The files of a diffusers folder. */
@@ -63,6 +63,5 @@ export function componentClass(
 
 /** @throws TubeletError BAD_WEIGHT that lists, by name, what is missing, misshapen or unused */
 export function requireCheckpoint({ graphs, unused }: Checkpoint, weights: Weights): void {
-  for (const graph of graphs) resolveWeights(graph, weights);
-  requireAllUsed(graphs, weights, unused);
+  requireWeights(graphs, weights, { ignore: unused });
 }
