@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { replaceSection } from '@tubelet/testing';
 import { benchBoundary } from './boundary.js';
+import { benchCache } from './cache.js';
 import { benchDit } from './dit.js';
 import { benchGenerate } from './generate.js';
 import { benchLoad } from './load.js';
@@ -13,12 +15,13 @@ import { installPeers } from './peer.js';
 import { benchProfile } from './profile.js';
 import type { Measured, Report } from './report.js';
 import { benchScaling } from './scaling.js';
-import { reportText } from './table.js';
+import { markdownReport, reportText } from './table.js';
 import { benchVae } from './vae.js';
 
 const benchmarks: Readonly<Record<string, (options: Options) => Promise<Measured>>> = {
   generate: benchGenerate,
   dit: benchDit,
+  cache: benchCache,
   ops: benchOps,
   load: benchLoad,
   vae: benchVae,
@@ -30,6 +33,7 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Measured
 const usage = `npm run bench -- NAME [--json] [--save] [--threads N] [--rounds N]
   generate        the default video of the model that ships: stages, peak memory     --precision
   dit             DiT beside onnxruntime     --model DiT-S/2,DiT-B/2 --precision f32,bf16 --images 1
+  cache           step caches on the model that ships: quality against speed     --precision
   ops [OP]        every op at production sizes
   load            cold load and compile      --model, --precision
   vae             decoding of the model that ships
@@ -37,7 +41,8 @@ const usage = `npm run bench -- NAME [--json] [--save] [--threads N] [--rounds N
   scaling         one block of DiT-B, 256 to 32768 tokens     --precision, --seconds 20
   boundary        an empty run, write, read
   install-peers   puts the peers into build/peers
---save also writes benchmarks/results/NAME-<cpu>-<date>.json; --json prints that and no table.`;
+--save also writes benchmarks/results/NAME-<cpu>-<date>.json; --json prints that and no table;
+--page FILE writes the table into a page of docs, between its marks.`;
 
 function save(report: Report): string {
   const folder = join(root, 'benchmarks/results');
@@ -59,6 +64,10 @@ async function main(): Promise<void> {
   const date = new Date().toISOString();
   const report: Report = { name, machine, commit: commitOfSources(), date, ...measured };
   process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : reportText(report));
+  if (values.page !== undefined) {
+    const page = readFileSync(values.page, 'utf8');
+    writeFileSync(values.page, replaceSection(page, name, markdownReport(report)));
+  }
   if (values.save) process.stderr.write(`saved ${save(report)}\n`);
 }
 

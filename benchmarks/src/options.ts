@@ -26,6 +26,7 @@ export const optionDefinitions = {
   images: { type: 'string', default: '1' },
   json: { type: 'boolean', default: false },
   save: { type: 'boolean', default: false },
+  page: { type: 'string' },
 } as const;
 
 type Given = Readonly<Record<'rounds' | 'seconds' | 'model' | 'precision' | 'images', string>> & {

@@ -1,3 +1,4 @@
+import { markdownTable } from '@tubelet/testing';
 import type { Report, Row } from './report.js';
 
 /** A report for people: one line about the machine, a table, the notes. */
@@ -7,20 +8,17 @@ export function reportText({ name, machine, isa, threads, rows, notes }: Report)
   return [head, '', table(rows), ...(notes.length > 0 ? ['', ...notes] : []), ''].join('\n');
 }
 
-/** Columns: work, dtype, ours, then those of the peer, the ceiling and the details that any row has. */
+/** A report for docs/: the table, then the line about the machine and the notes. */
+export function markdownReport({ machine, isa, threads, date, rows, notes }: Report): string {
+  const shown = shownColumns(rows);
+  const cells = rows.map((row) => shown.map(([, of]) => cell(of(row))));
+  const columns = shown.map(([name]) => name);
+  const head = `${machine.cpu}, ISA ${isa}, ${threads} threads, ${date.slice(0, 10)}`;
+  return `${markdownTable(columns, cells)}\n\n${[head, ...notes].join('; ')}.`;
+}
+
 export function table(rows: readonly Row[]): string {
-  const details = [...new Set(rows.flatMap((row) => Object.keys(row.details ?? {})))];
-  const columns: readonly (readonly [name: string, of: (row: Row) => number | string | null])[] = [
-    ['work', (row) => row.work],
-    ['dtype', (row) => row.dtype],
-    ['ours ms', (row) => row.oursMs],
-    ['peer', (row) => row.peer],
-    ['peer ms', (row) => row.peerMs],
-    ['ratio', (row) => row.ratio],
-    ['% of ceiling', (row) => row.ceilingPercent],
-    ...details.map((name) => [name, (row: Row) => row.details?.[name] ?? null] as const),
-  ];
-  const shown = columns.filter(([, of]) => rows.some((row) => of(row) !== null));
+  const shown = shownColumns(rows);
   const lines = [
     shown.map(([name]) => name),
     ...rows.map((row) => shown.map(([, of]) => cell(of(row)))),
@@ -30,6 +28,24 @@ export function table(rows: readonly Row[]): string {
   const padded = (text: string, column: number) =>
     isText[column] ? text.padEnd(widths[column]) : text.padStart(widths[column]);
   return lines.map((line) => line.map(padded).join('  ').trimEnd()).join('\n');
+}
+
+type Column = readonly [name: string, of: (row: Row) => number | string | null];
+
+/** Work, dtype, ours, then those of the peer, the ceiling and the details that any row has. */
+function shownColumns(rows: readonly Row[]): readonly Column[] {
+  const details = [...new Set(rows.flatMap((row) => Object.keys(row.details ?? {})))];
+  const columns: readonly Column[] = [
+    ['work', (row) => row.work],
+    ['dtype', (row) => row.dtype],
+    ['ours ms', (row) => row.oursMs],
+    ['peer', (row) => row.peer],
+    ['peer ms', (row) => row.peerMs],
+    ['ratio', (row) => row.ratio],
+    ['% of ceiling', (row) => row.ceilingPercent],
+    ...details.map((name): Column => [name, (row) => row.details?.[name] ?? null]),
+  ];
+  return columns.filter(([, of]) => rows.some((row) => of(row) !== null));
 }
 
 /** Three significant digits, and all digits before the point. */

@@ -1,8 +1,9 @@
-// npm run goldens [-- DIR] [--json]: the table of all cases of a folder DIR/family/case.
-import { existsSync } from 'node:fs';
+// npm run goldens [-- DIR] [--json] [--page FILE]: the table of all cases of a folder DIR/family/case.
+import { existsSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type CaseVerdict, checkCase, listCases } from './cases.js';
 import { goldensFolder } from './folder.js';
+import { parityPage } from './parity-page.js';
 
 const columns = ['verdict', 'max error', 'tolerance', 'case', 'reason'] as const;
 const widths = [7, 9, 9, 44, 0];
@@ -30,7 +31,7 @@ function printSummary(verdicts: readonly CaseVerdict[]): void {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'boolean', default: false } },
+    options: { json: { type: 'boolean', default: false }, page: { type: 'string' } },
   });
   const folder = positionals[0] ?? goldensFolder();
   if (positionals.length > 1) throw new Error('one folder is read at a time');
@@ -52,6 +53,7 @@ async function main(): Promise<void> {
   }
   if (values.json) console.log(JSON.stringify(verdicts, null, 2));
   else printSummary(verdicts);
+  if (values.page !== undefined) writeFileSync(values.page, parityPage(verdicts));
   process.exitCode = verdicts.some(({ verdict }) => verdict === 'fail') ? 1 : 0;
 }
 
