@@ -50,7 +50,7 @@ void launch_elementwise(Stream &stream, const char *name, const Extent &extent, 
     return;
   const FlatLaunch shape = flat_launch(items);
   void (*kernel)(Extent, float *, Function, Inputs...) = elementwise;
-  stream.launch(name, shape.blocks, shape.threads, kernel, extent, y, f, x...);
+  stream.launch(name, {shape.blocks, shape.threads}, kernel, extent, y, f, x...);
 }
 
 /// y = f(x…), each x of y's shape or a vector that every row uses. y may be columns of a wider tensor.

@@ -9,6 +9,11 @@
 
 namespace tubelet::cuda {
 
+struct Grid {
+  unsigned blocks, threads;
+  size_t shared_bytes = 0; ///< that the kernel shares out itself
+};
+
 /// What a plan of this device hands to kernels as their pool.
 struct Stream : Pool {
   cudaStream_t handle;
@@ -16,12 +21,16 @@ struct Stream : Pool {
   cudaError_t error; ///< of the first launch that failed
 
   template <class... Parameters>
-
-  void launch(const char *name, unsigned blocks, unsigned threads, void (*kernel)(Parameters...),
+  void launch(const char *name, const Grid &grid, void (*kernel)(Parameters...),
               std::type_identity_t<Parameters>... arguments) {
     void *pointers[] = {&arguments...};
-    const cudaError_t result =
-        cudaLaunchKernel(kernel, dim3(blocks), dim3(threads), pointers, 0, handle);
+    cudaError_t result = cudaSuccess;
+    if (grid.shared_bytes > free_shared_bytes)
+      result = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    int(grid.shared_bytes));
+    if (result == cudaSuccess)
+      result = cudaLaunchKernel(kernel, dim3(grid.blocks), dim3(grid.threads), pointers,
+                                grid.shared_bytes, handle);
     if (result == cudaSuccess || error != cudaSuccess)
       return;
     error = result;

@@ -9,7 +9,9 @@ namespace tubelet::cuda {
 constexpr int warp_size = 32;
 constexpr int most_threads = 1024;
 constexpr int vector_elements = 4;
-constexpr int rows_by_warps = 4; ///< rows of a block where each has a warp
+constexpr int rows_by_warps = 4;             ///< rows of a block where each has a warp
+constexpr int free_shared_bytes = 48 << 10;  ///< of a block, without asking for more
+constexpr int least_shared_bytes = 99 << 10; ///< that every GPU from 8.0 on gives a block
 
 /// A row of `width` elements is shared by `threads` threads, each holding `chunks` vectors of 4 in
 /// registers; a row too wide for that (chunks 0) is read again for every pass.
@@ -58,6 +60,20 @@ constexpr FlatLaunch flat_launch(int64_t items) {
   constexpr int64_t threads = 256, most_blocks = int64_t(1) << 16;
   const int64_t blocks = (items + threads - 1) / threads;
   return {unsigned(blocks < most_blocks ? blocks : most_blocks), unsigned(threads)};
+}
+
+/// Whether the tiles of a matrix product are enough for the multiprocessors of a large GPU. A sum does not
+/// depend on its tile, so that the number of rows may decide.
+constexpr bool has_tiles(int64_t rows, int64_t columns, int64_t tile_rows, int64_t tile_columns) {
+  constexpr int64_t enough = 128;
+  const int64_t row_tiles = (rows + tile_rows - 1) / tile_rows;
+  return row_tiles * ((columns + tile_columns - 1) / tile_columns) >= enough;
+}
+constexpr bool has_large_tiles(int64_t rows, int64_t columns) {
+  return has_tiles(rows, columns, 128, 128);
+}
+constexpr bool has_medium_tiles(int64_t rows, int64_t columns) {
+  return has_tiles(rows, columns, 64, 64);
 }
 
 } // namespace tubelet::cuda

@@ -1,6 +1,6 @@
 // Activation: one pass; every element of a call takes the same branch.
-#include "device/activation.cuh"
 #include "elementwise.cuh"
+#include "epilogue.cuh"
 #include "ops/activation.h"
 
 namespace tubelet::cuda {
@@ -11,25 +11,7 @@ constexpr const char *name = "activation.elementwise";
 struct Activate {
   ActivationKind kind;
 
-  __device__ float operator()(float x) const {
-    switch (kind) {
-    case ActivationKind::gelu_tanh:
-      return gelu_tanh(x);
-    case ActivationKind::gelu_erf:
-      return gelu_erf(x);
-    case ActivationKind::quick_gelu:
-      return quick_gelu(x);
-    case ActivationKind::silu:
-      return silu(x);
-    case ActivationKind::relu:
-      return relu(x);
-    case ActivationKind::tanh:
-      return tanhf(x);
-    case ActivationKind::none:
-      return x;
-    }
-    return x;
-  }
+  __device__ float operator()(float x) const { return activate(kind, x); }
 };
 
 void run(const KernelCall &call, Pool &pool) {

@@ -71,7 +71,7 @@ void run(const KernelCall &call, Pool &pool) {
                       is_vectored(modulation, attributes.scale_column)};
   Stream &stream = stream_of(pool);
   launch_rows(width, rows, [&](auto is_warp, auto chunks, unsigned blocks, unsigned threads) {
-    stream.launch(name, blocks, threads, adaln<is_warp(), chunks()>, node);
+    stream.launch(name, {blocks, threads}, adaln<is_warp(), chunks()>, node);
   });
 }
 

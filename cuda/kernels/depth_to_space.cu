@@ -48,7 +48,7 @@ void run(const KernelCall &call, Pool &pool) {
                   *static_cast<const DepthToSpace::Attributes *>(call.attributes)};
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch(node.elements);
-  stream.launch(name, shape.blocks, shape.threads, depth_to_space, node);
+  stream.launch(name, {shape.blocks, shape.threads}, depth_to_space, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

@@ -71,7 +71,7 @@ void run(const KernelCall &call, Pool &pool) {
                       is_vectored(bias)};
   Stream &stream = stream_of(pool);
   launch_rows(width, parts, [&](auto is_warp, auto chunks, unsigned blocks, unsigned threads) {
-    stream.launch(name, blocks, threads, layer_norm<is_warp(), chunks()>, node);
+    stream.launch(name, {blocks, threads}, layer_norm<is_warp(), chunks()>, node);
   });
 }
 

@@ -48,7 +48,7 @@ void run(const KernelCall &call, Pool &pool) {
   }
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch((node.elements + 3) / 4);
-  stream.launch(name, shape.blocks, shape.threads, linear_combination, node);
+  stream.launch(name, {shape.blocks, shape.threads}, linear_combination, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

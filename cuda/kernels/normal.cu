@@ -97,7 +97,7 @@ void run(const KernelCall &call, Pool &pool) {
   Stream &stream = stream_of(pool);
   const FlatLaunch shape =
       flat_launch(elements / 4 + 2); // a block of four may be cut at either end
-  stream.launch(name, shape.blocks, shape.threads, normal, integers(call.inputs[Normal::key]),
+  stream.launch(name, {shape.blocks, shape.threads}, normal, integers(call.inputs[Normal::key]),
                 floats_out(*call.output), elements);
 }
 

@@ -72,7 +72,7 @@ void run(const KernelCall &call, Pool &pool) {
                   is_vectored(x, width) && is_vectored(*call.output) && is_vectored(weight)};
   Stream &stream = stream_of(pool);
   launch_rows(width, parts, [&](auto is_warp, auto chunks, unsigned blocks, unsigned threads) {
-    stream.launch(name, blocks, threads, rms_norm<is_warp(), chunks()>, node);
+    stream.launch(name, {blocks, threads}, rms_norm<is_warp(), chunks()>, node);
   });
 }
 

@@ -59,7 +59,7 @@ void run(const KernelCall &call, Pool &pool) {
                   attributes.layout == Rotary::Layout::interleaved};
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch(rows * (columns - node.heads * pairs));
-  stream.launch(name, shape.blocks, shape.threads, rotary, node);
+  stream.launch(name, {shape.blocks, shape.threads}, rotary, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

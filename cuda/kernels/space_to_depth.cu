@@ -70,7 +70,7 @@ void run(const KernelCall &call, Pool &pool) {
                   *static_cast<const SpaceToDepth::Attributes *>(call.attributes)};
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch(node.elements);
-  stream.launch(name, shape.blocks, shape.threads, space_to_depth, node);
+  stream.launch(name, {shape.blocks, shape.threads}, space_to_depth, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

@@ -53,7 +53,7 @@ void run(const KernelCall &call, Pool &pool) {
                   attributes.flip_sin_to_cos};
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch(rows * (dim - dim / 2));
-  stream.launch(name, shape.blocks, shape.threads, timestep_embedding, node);
+  stream.launch(name, {shape.blocks, shape.threads}, timestep_embedding, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

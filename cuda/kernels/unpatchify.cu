@@ -54,7 +54,7 @@ void run(const KernelCall &call, Pool &pool) {
                   patch_of(*static_cast<const PatchAttributes *>(call.attributes))};
   Stream &stream = stream_of(pool);
   const FlatLaunch shape = flat_launch(node.elements);
-  stream.launch(name, shape.blocks, shape.threads, unpatchify, node);
+  stream.launch(name, {shape.blocks, shape.threads}, unpatchify, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

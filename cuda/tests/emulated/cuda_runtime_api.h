@@ -1,9 +1,9 @@
 // CUDA as far as the library uses it, on the host: kernels run thread by thread, so that tests and
 // sanitizers reach them on a machine without a GPU. Found before the toolkit's header of this name.
 //
-// The threads of a block are run one after another. At the first barrier or shuffle the block starts
-// again with a fiber per thread, each going from barrier to barrier; that is sound because the kernels
-// write global memory only after their last barrier.
+// The threads of a block are run one after another. At the first barrier, shuffle or asynchronous copy
+// the block starts again with a fiber per thread, each going from barrier to barrier; that is sound
+// because kernels write no global memory before it.
 #pragma once
 
 #include <bit>
@@ -13,9 +13,10 @@
 #include <utility>
 
 #define __global__
+#define __host__
 #define __device__
 #define __shared__ static
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 #define __grid_constant__
 
 struct dim3 {
@@ -27,17 +28,47 @@ inline thread_local dim3 gridDim, blockDim, blockIdx, threadIdx;
 
 namespace emulated {
 
+constexpr unsigned warp = 32;
+
 /// Runs body once for every thread of the current block.
-void run_block(void (*body)(void *context), void *context);
+void run_block(void (*body)(void *context), void *context, size_t shared_bytes);
+/// The launch's shared bytes, NaN at the block's start.
+unsigned char *shared_memory();
 /// Returns when every thread of the block has come here, or has ended.
 void wait_for_block();
-float exchange(float value, unsigned lane_mask);
+/// Every lane of a warp gives an argument; the last to come runs act(arguments, null for lanes that have
+/// ended), then all go on.
+void with_warp(void *argument, void (*act)(void *const *arguments));
+/// 16 bytes, zeros from `bytes` on. They are copied as late as the thread's waits allow.
+void copy_later(void *to, const void *from, unsigned bytes);
+void commit_copies();
+/// Leaves at most `groups` of the thread's committed groups undone.
+void wait_for_copies(unsigned groups);
+
+// Of device/mma.cuh.
+uint32_t bfloat(float value);
+void load_matrices(uint32_t (&to)[4], const void *row, bool is_transposed);
+void multiply_add(float (*sums)[4], const uint32_t (*a)[4], const uint32_t (*b)[2], int m, int n);
 
 } // namespace emulated
 
 inline void __syncthreads() { emulated::wait_for_block(); }
-inline float __shfl_xor_sync(unsigned, float value, int lane_mask) {
-  return emulated::exchange(value, unsigned(lane_mask));
+inline void __syncwarp() {
+  emulated::with_warp(nullptr, [](void *const *) {});
+}
+
+template <class T> T __shfl_xor_sync(unsigned, T value, int lane_mask) {
+  struct Lane {
+    T value, result;
+    unsigned mask;
+  } lane = {value, value, unsigned(lane_mask)};
+  emulated::with_warp(&lane, [](void *const *lanes) {
+    for (unsigned i = 0; i < emulated::warp; i++)
+      if (auto *own = static_cast<Lane *>(lanes[i]))
+        if (const auto *other = static_cast<Lane *>(lanes[i ^ own->mask]))
+          own->result = other->value;
+  });
+  return lane.result;
 }
 
 inline float __uint_as_float(uint32_t bits) { return std::bit_cast<float>(bits); }
@@ -95,9 +126,15 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, void (*)(Parameters...))
   return cudaSuccess;
 }
 
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+template <class... Parameters>
+cudaError_t cudaFuncSetAttribute(void (*)(Parameters...), cudaFuncAttribute, int) {
+  return cudaSuccess;
+}
+
 template <class... Parameters>
 cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid, dim3 block, void **arguments,
-                             size_t, cudaStream_t) {
+                             size_t shared_bytes, cudaStream_t) {
   if (grid.x == 0 || grid.x > INT32_MAX || block.x == 0 || block.x > 1024)
     return cudaErrorInvalidConfiguration;
   gridDim = grid;
@@ -107,6 +144,7 @@ cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid, dim3 bloc
   };
   auto body = [&] { call(std::index_sequence_for<Parameters...>()); };
   for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++)
-    emulated::run_block([](void *context) { (*static_cast<decltype(body) *>(context))(); }, &body);
+    emulated::run_block([](void *context) { (*static_cast<decltype(body) *>(context))(); }, &body,
+                        shared_bytes);
   return cudaSuccess;
 }

@@ -1,0 +1,84 @@
+// device/mma.cuh on the host: the lanes of a warp give their registers, and the last one to come does the
+// work of all.
+#include "cuda_runtime_api.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace emulated {
+namespace {
+
+struct Load {
+  uint32_t *to;
+  const void *row;
+};
+
+template <bool is_transposed> void load(void *const *lanes) {
+  for (unsigned matrix = 0; matrix < 4; matrix++)
+    for (unsigned lane = 0; lane < warp; lane++)
+      for (unsigned half = 0; half < 2; half++) {
+        const unsigned row = is_transposed ? lane % 4 * 2 + half : lane / 4;
+        const unsigned column = is_transposed ? lane / 4 : lane % 4 * 2 + half;
+        uint16_t bits;
+        std::memcpy(
+            &bits,
+            static_cast<const char *>(static_cast<const Load *>(lanes[matrix * 8 + row])->row) +
+                2 * column,
+            2);
+        uint32_t &to = static_cast<const Load *>(lanes[lane])->to[matrix];
+        to = half ? (to & 0xFFFF) | uint32_t(bits) << 16 : bits;
+      }
+}
+
+struct Product {
+  float (*sums)[4];
+  const uint32_t (*a)[4];
+  const uint32_t (*b)[2];
+  int m, n;
+};
+
+float value(uint32_t pair, int half) {
+  return std::bit_cast<float>(half ? pair & 0xFFFF0000 : pair << 16);
+}
+
+void multiply(void *const *lanes) {
+  const auto of = [&](int lane) -> const Product & {
+    return *static_cast<const Product *>(lanes[lane]);
+  };
+  static float a[16][16], b[16][8];
+  for (int m = 0; m < of(0).m; m++) {
+    for (int row = 0; row < 16; row++)
+      for (int k = 0; k < 16; k++)
+        a[row][k] = value(of(row % 8 * 4 + k % 8 / 2).a[m][row / 8 + k / 8 * 2], k % 2);
+    for (int n = 0; n < of(0).n; n++) {
+      for (int k = 0; k < 16; k++)
+        for (int column = 0; column < 8; column++)
+          b[k][column] = value(of(column * 4 + k % 8 / 2).b[n][k / 8], k % 2);
+      for (int row = 0; row < 16; row++)
+        for (int column = 0; column < 8; column++) {
+          float &sum = of(row % 8 * 4 + column / 2).sums[m * of(0).n + n][row / 8 * 2 + column % 2];
+          for (int k = 0; k < 16; k++)
+            sum += a[row][k] * b[k][column];
+        }
+    }
+  }
+}
+
+} // namespace
+
+uint32_t bfloat(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  return std::isnan(value) ? 0x7FFF : (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+}
+
+void load_matrices(uint32_t (&to)[4], const void *row, bool is_transposed) {
+  Load lane = {to, row};
+  with_warp(&lane, is_transposed ? load<true> : load<false>);
+}
+
+void multiply_add(float (*sums)[4], const uint32_t (*a)[4], const uint32_t (*b)[2], int m, int n) {
+  Product lane = {sums, a, b, m, n};
+  with_warp(&lane, multiply);
+}
+
+} // namespace emulated
