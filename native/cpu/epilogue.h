@@ -15,11 +15,13 @@ struct EpilogueRow {
   float *out;
 };
 
-/// out = activation(c + bias) · gate + residual for the first `columns` of a tile row.
-inline void finish_row(const float *c, const float *bias, ActivationKind activation,
-                       const EpilogueRow &row, int64_t columns) {
+/// out = activation(value + bias) · gate + residual for the first `columns` of a tile row; value(n,
+/// access) is the finished sum of column n on.
+template <ActivationKind activation, class Value>
+inline void finish_row_with(Value &&value, const float *bias, const EpilogueRow &row,
+                            int64_t columns) {
   for_row(columns, [&](int64_t n, auto access) {
-    Vec y = load(c + n);
+    Vec y = value(n, access);
     if (bias)
       y += access.load(bias + n);
     y = activate(activation, y);
@@ -29,6 +31,31 @@ inline void finish_row(const float *c, const float *bias, ActivationKind activat
       y += access.load(row.residual + n);
     access.store(row.out + n, y);
   });
+}
+
+template <class Value>
+inline void finish_row(Value &&value, const float *bias, ActivationKind activation,
+                       const EpilogueRow &row, int64_t columns) {
+  switch (activation) {
+  case ActivationKind::gelu_tanh:
+    return finish_row_with<ActivationKind::gelu_tanh>(value, bias, row, columns);
+  case ActivationKind::gelu_erf:
+    return finish_row_with<ActivationKind::gelu_erf>(value, bias, row, columns);
+  case ActivationKind::quick_gelu:
+    return finish_row_with<ActivationKind::quick_gelu>(value, bias, row, columns);
+  case ActivationKind::silu:
+    return finish_row_with<ActivationKind::silu>(value, bias, row, columns);
+  case ActivationKind::relu:
+    return finish_row_with<ActivationKind::relu>(value, bias, row, columns);
+  case ActivationKind::none:
+  case ActivationKind::tanh:
+    return finish_row_with<ActivationKind::none>(value, bias, row, columns);
+  }
+}
+
+/// The sums of a tile's row in float32.
+inline auto sums_of(const float *c) {
+  return [c](int64_t n, auto) { return load(c + n); };
 }
 
 } // namespace

@@ -79,13 +79,13 @@ template <class F> constexpr int64_t stepped(int64_t depth) {
 /// Rounds a row to integers, zeros up to the next whole step. Returns the row's scale; NaN where a
 /// value is not finite, so that the products are NaN as well.
 inline float quantize_row(const float *from, int64_t count, uint8_t *to) {
-  Vec most{};
-  bool is_finite = true;
+  Vec most{}, stain{}; // x - x is NaN where x is not finite
   for_row(count, [&](int64_t i, auto access) {
     const Vec x = access.load(from + i);
     most = max((Vec)((IntVec)x & 0x7FFFFFFF), most);
-    is_finite &= sum(x - x) == 0;
+    stain += x - x;
   });
+  const bool is_finite = sum(stain) == 0;
   const float scale = largest(most) / Int8::largest;
   const float inverse = scale > 0 && is_finite ? 1.0f / scale : 0.0f;
   for_row(count, [&](int64_t i, auto access) {
@@ -101,18 +101,56 @@ inline float quantize_row(const float *from, int64_t count, uint8_t *to) {
 }
 #endif
 
-/// Converts a row, zeros up to the next whole step.
-template <class F>
-inline void convert_row(const float *from, int64_t count, typename F::Element *to) {
-  int64_t i = 0;
+/// Lane i holds the values from i · step on of a row of `valid` values, zeros after them.
+template <class F> inline IntVec steps_along(const float *from, int64_t valid) {
+  if constexpr (F::step == 1)
+    return (IntVec)load_partial(from, smaller(lanes, larger(0, valid)));
 #if defined(__AVX512BF16__)
-  if constexpr (F::step == 2)
-    for (; i + 2 * lanes <= count; i += 2 * lanes)
-      _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh((__m512)load(from + i + lanes),
-                                                               (__m512)load(from + i)));
+  else {
+    const Vec first = load_partial(from, smaller(lanes, larger(0, valid)));
+    const Vec second = load_partial(from + lanes, smaller(lanes, larger(0, valid - lanes)));
+    return (IntVec)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+  }
 #endif
+}
+
+/// Lane i holds column i of `step` rows that lie `stride` apart; of `valid` rows and `columns` columns,
+/// zeros beyond.
+template <class F>
+inline IntVec steps_across(const float *from, int64_t stride, int64_t valid, int64_t columns) {
+  const int64_t count = smaller(lanes, larger(0, columns));
+  const Vec first = load_partial(from, valid > 0 ? count : 0);
+  if constexpr (F::step == 1)
+    return (IntVec)first;
+#if defined(__AVX512BF16__)
+  else {
+    const Vec second = load_partial(from + stride, valid > 1 ? count : 0);
+    const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first));
+    const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)second));
+    return (IntVec)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+  }
+#endif
+}
+
+/// A vector in format F.
+template <class F> inline void store_as(typename F::Element *to, Vec v) {
+  if constexpr (F::step == 1)
+    store(to, v);
+#if defined(__AVX512BF16__)
+  else
+    _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)v));
+#endif
+}
+
+/// Converts a row times a factor, zeros up to the next whole step.
+template <class F>
+inline void convert_row(const float *from, int64_t count, typename F::Element *to,
+                        float factor = 1) {
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes)
+    store_as<F>(to + i, load(from + i) * factor);
   for (; i < count; i++)
-    to[i] = F::of(from[i]);
+    to[i] = F::of(from[i] * factor);
   for (; i < stepped<F>(count); i++)
     to[i] = F::of(0.0f);
 }

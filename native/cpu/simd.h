@@ -87,8 +87,21 @@ TUBELET_INLINE Vec select(IntVec condition, Vec yes, Vec no) {
   return (Vec)(((IntVec)yes & condition) | ((IntVec)no & ~condition));
 }
 
-TUBELET_INLINE Vec max(Vec a, Vec b) { return select(a > b, a, b); }
-TUBELET_INLINE Vec min(Vec a, Vec b) { return select(a < b, a, b); }
+/// b where either is NaN.
+TUBELET_INLINE Vec max(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+  return select(a > b, a, b);
+#endif
+}
+TUBELET_INLINE Vec min(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_min_ps((__m512)a, (__m512)b);
+#else
+  return select(a < b, a, b);
+#endif
+}
 
 TUBELET_INLINE Vec sqrt(Vec v) {
 #if defined(__AVX512F__)
@@ -126,28 +139,74 @@ TUBELET_INLINE Vec swap_pairs(Vec v) {
 #endif
 }
 
+/// Lane i takes number at[i] of two vectors, one after the other. A table: the compiler knows it whole.
+struct LaneTable {
+  alignas(64) int32_t at[lanes];
+  operator IntVec() const {
+    IntVec index;
+    __builtin_memcpy(&index, at, sizeof index);
+    return index;
+  }
+};
+/// i -> i ^ distance.
+constexpr LaneTable swapping(int distance) {
+  LaneTable table{};
+  for (int i = 0; i < lanes; i++)
+    table.at[i] = i ^ distance;
+  return table;
+}
+/// One step of a transposition: what the lower or the upper of two rows becomes.
+constexpr LaneTable exchanging(int distance, bool is_upper) {
+  LaneTable table{};
+  for (int i = 0; i < lanes; i++)
+    table.at[i] =
+        (i & distance) != 0 ? lanes + i - (is_upper ? 0 : distance) : i + (is_upper ? distance : 0);
+  return table;
+}
+
+template <int half, class Join> TUBELET_INLINE Vec join_lanes(Vec v, Join join) {
+  static constexpr LaneTable table = swapping(half);
+  v = join(__builtin_shuffle(v, (IntVec)table), v);
+  if constexpr (half > 1)
+    return join_lanes<half / 2>(v, join);
+  return v;
+}
+
 /// Sum of the lanes, pairwise.
 TUBELET_INLINE float sum(Vec v) {
-  float lane[lanes];
-  __builtin_memcpy(lane, &v, sizeof v);
-  for (int half = lanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++)
-      lane[i] += lane[i + half];
-  return lane[0];
+  return join_lanes<lanes / 2>(v, [](Vec a, Vec b) { return a + b; })[0];
 }
 
 TUBELET_INLINE float largest(Vec v) {
-  float lane[lanes];
-  __builtin_memcpy(lane, &v, sizeof v);
-  for (int half = lanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++)
-      lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
-  return lane[0];
+  return join_lanes<lanes / 2>(v, [](Vec a, Vec b) { return max(a, b); })[0];
 }
 
-/// e^x to 1.5 ulp: x = n ln 2 + r, Taylor polynomial in r. 0 below -87.3, infinity above 88.7, NaN
-/// stays NaN.
+/// rows[i][j] becomes rows[j][i].
+template <int distance = lanes / 2> TUBELET_INLINE void transpose(IntVec (&rows)[lanes]) {
+  static constexpr LaneTable lower = exchanging(distance, false),
+                             upper = exchanging(distance, true);
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; i++)
+    if ((i & distance) == 0) {
+      const IntVec a = rows[i], b = rows[i + distance];
+      rows[i] = __builtin_shuffle(a, b, (IntVec)lower);
+      rows[i + distance] = __builtin_shuffle(a, b, (IntVec)upper);
+    }
+  if constexpr (distance > 1)
+    transpose<distance / 2>(rows);
+}
+
+/// e^x to 1.5 ulp: x = n ln 2 + r, polynomial in r. 0 below -103.97, infinity above 88.72, NaN stays NaN.
+/// Levels without AVX-512 give 0 where the result would be denormal.
 TUBELET_INLINE Vec exp(Vec x) {
+#if defined(__AVX512F__)
+  // Beyond these bounds the result is 0 or infinity; inside them no step overflows.
+  const __m512 inside =
+      _mm512_min_ps(_mm512_set1_ps(128.0f), _mm512_max_ps(_mm512_set1_ps(-128.0f), (__m512)x));
+  const __m512 scaled = _mm512_mul_ps(inside, _mm512_set1_ps(1.44269504f));
+  const Vec n = (Vec)_mm512_roundscale_ps(scaled, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  Vec r = fma(n, broadcast(-0.693359375f), (Vec)inside);
+#else
   const Vec low = broadcast(-87.33654f), high = broadcast(88.72283f);
   Vec inside = select(x > low, x, low);
   inside = select(inside < high, inside, high);
@@ -155,6 +214,7 @@ TUBELET_INLINE Vec exp(Vec x) {
   Vec shifted = fma(inside, broadcast(1.44269504f), magic);
   Vec n = shifted - magic;
   Vec r = fma(n, broadcast(-0.693359375f), inside);
+#endif
   r = fma(n, broadcast(2.12194440e-4f), r);
   Vec p = broadcast(1.9875691500e-4f);
   p = fma(p, r, broadcast(1.3981999507e-3f));
@@ -163,6 +223,9 @@ TUBELET_INLINE Vec exp(Vec x) {
   p = fma(p, r, broadcast(1.6666665459e-1f));
   p = fma(p, r, broadcast(5.0000001201e-1f));
   p = fma(p, r * r, r + 1.0f);
+#if defined(__AVX512F__)
+  return (Vec)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
   // Two steps, since 2^128 is no float: n may be 128.
   IntVec whole = (IntVec)shifted - (IntVec)magic;
   IntVec half = whole >> 1;
@@ -171,24 +234,64 @@ TUBELET_INLINE Vec exp(Vec x) {
   y = select(x < low, Vec{}, y);
   y = select(x > high, broadcast(__builtin_inff()), y);
   return select(x == x, y, x);
+#endif
 }
 
-TUBELET_INLINE Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp(-x)); }
-TUBELET_INLINE Vec silu(Vec x) { return x / (1.0f + exp(-x)); }
+/// 2^x to 1 ulp for x <= 0; 0 below -150, NaN stays NaN.
+TUBELET_INLINE Vec exp2_below(Vec x) {
+#if defined(__AVX512F__)
+  x = max(broadcast(-150.0f), x);
+  const Vec n = (Vec)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+  const Vec magic = broadcast(12582912.0f);
+  const IntVec is_tiny = x < -126.0f;
+  x = select(is_tiny, broadcast(-126.0f), x);
+  const Vec shifted = x + magic, n = shifted - magic;
+#endif
+  const Vec r = x - n;
+  Vec p = broadcast(1.53533096e-4f);
+  p = fma(p, r, broadcast(1.33988773e-3f));
+  p = fma(p, r, broadcast(9.61843785e-3f));
+  p = fma(p, r, broadcast(5.55033237e-2f));
+  p = fma(p, r, broadcast(2.40226477e-1f));
+  p = fma(p, r, broadcast(6.93147182e-1f));
+  p = fma(p, r, broadcast(1.0f));
+#if defined(__AVX512F__)
+  return (Vec)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  const Vec scale = (Vec)(((IntVec)shifted - (IntVec)magic + 127) << 23);
+  return select(is_tiny, Vec{}, p * scale);
+#endif
+}
+
+/// 1 / x to 1 ulp for x = 1 to infinity: what a sigmoid divides by.
+TUBELET_INLINE Vec inverse(Vec x) {
+#if defined(__AVX512F__)
+  const Vec guess = (Vec)_mm512_rcp14_ps((__m512)x);
+  const Vec error = fma(-x, guess, broadcast(1.0f));
+  // At infinity the guess is 0 and the error NaN.
+  return select(x < __builtin_inff(), fma(guess, error, guess), guess);
+#else
+  return 1.0f / x;
+#endif
+}
+
+TUBELET_INLINE Vec sigmoid(Vec x) { return inverse(1.0f + exp(-x)); }
+TUBELET_INLINE Vec silu(Vec x) { return x * inverse(1.0f + exp(-x)); }
 
 /// x·Φ(x) by tanh (Hendrycks and Gimpel 2016); 0.5·(1 + tanh u) = 1 / (1 + e^(-2u)).
 TUBELET_INLINE Vec gelu_tanh(Vec x) {
   Vec u = x * fma(x * x, broadcast(0.0356774081f), broadcast(0.7978845608f));
-  return x / (1.0f + exp(-2.0f * u));
+  return x * inverse(1.0f + exp(-2.0f * u));
 }
 
-TUBELET_INLINE Vec quick_gelu(Vec x) { return x / (1.0f + exp(-1.702f * x)); }
+TUBELET_INLINE Vec quick_gelu(Vec x) { return x * inverse(1.0f + exp(-1.702f * x)); }
 
 /// x·Φ(x). Φ(-|x|) = e^(-x²/2)·r(u) with u = 1 / (1 + 0.35·|x|), r fitted to 3.2e-8 of Φ: relative
 /// error 1.3e-6 in the lower tail, where 1 + erf cancels; elsewhere that of rounding.
 TUBELET_INLINE Vec gelu_erf(Vec x) {
   Vec size = select(x < 0.0f, -x, x);
-  Vec u = 1.0f / fma(size, broadcast(0.35f), broadcast(1.0f));
+  Vec u = inverse(fma(size, broadcast(0.35f), broadcast(1.0f)));
   Vec r = broadcast(-0.02914591133594513f);
   r = fma(r, u, broadcast(0.14397160708904266f));
   r = fma(r, u, broadcast(-0.25571408867836f));

@@ -1,16 +1,19 @@
 // Attention with an online softmax (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022): a
 // block of query rows meets the keys tile by tile, so no score matrix larger than a tile exists. Key
 // tiles start at the segment's first key; K and V are packed once per head, in waves of segments that
-// fit the reserved scratch. In a narrower format q, k, v and the softmax's weights are converted;
-// scores, softmax and the running output stay float32.
+// fit the reserved scratch. Queries are multiplied by scale · log2(e) first, so that the softmax is one
+// of powers of two. In a narrower format q, k, v and the softmax's weights are converted; scores,
+// softmax and the running output stay float32.
 #include "ops/attention.h"
 #include "cpu/tile.h"
 
 namespace tubelet::TUBELET_ISA {
 namespace {
 
-constexpr int64_t block_rows = 64 / tile_rows * tile_rows;
-constexpr int64_t tile_keys = 192; // a multiple of every panel width
+constexpr int64_t block_rows = 32 / tile_rows * tile_rows;
+constexpr int64_t tile_panels = 192 / panel_width;
+constexpr int64_t tile_keys = tile_panels * panel_width;
+constexpr double log2_e = 1.4426950408889634;
 
 struct Segment {
   int64_t q_start, q_end, k_start, k_end;
@@ -49,28 +52,33 @@ inline int64_t packed_head(const Segment &s, int64_t depth, int64_t value_depth)
   return packed_keys<F>(s.keys(), depth) + packed_values<F>(s.keys(), value_depth);
 }
 
-/// Per thread: scores of a block, its running output, maximum and sum per row; then, in format F, the
-/// block's queries and the softmax's weights of a tile.
+/// Per thread. Scores and running output lie panel by panel: [panels][block_rows][panel_width]; then
+/// maximum and sum of every row, its query and the softmax's weights of a tile, both in format F.
 template <class F> struct Workspace {
   using Element = typename F::Element;
-  float *scores, *sums, *output, *largest, *total;
+  float *scores, *output, *largest, *total;
   Element *queries, *weights;
 
   static int64_t floats(int64_t value_depth) {
-    return block_rows * (tile_keys + panel_width + Panels{value_depth}.count() * panel_width + 2);
+    return block_rows * (tile_keys + Panels{value_depth}.count() * panel_width + 2);
   }
   static size_t bytes(int64_t depth, int64_t value_depth) {
-    const size_t size = (size_t)floats(value_depth) * sizeof(float);
-    return F::step == 1
-               ? size
-               : size + sizeof(Element) * (size_t)(block_rows * (stepped<F>(depth) + tile_keys));
+    const size_t elements = (size_t)(block_rows * (stepped<F>(depth) + tile_keys));
+    const size_t size = (size_t)floats(value_depth) * sizeof(float) + elements * sizeof(Element);
+    return (size + 63) / 64 * 64;
   }
   Workspace(char *start, int64_t depth, int64_t value_depth)
-      : scores((float *)start), sums(scores + block_rows * tile_keys),
-        output(sums + block_rows * panel_width),
+      : scores((float *)start), output(scores + block_rows * tile_keys),
         largest(output + block_rows * Panels{value_depth}.count() * panel_width),
         total(largest + block_rows), queries((Element *)(scores + floats(value_depth))),
         weights(queries + block_rows * stepped<F>(depth)) {}
+
+  float *panel_scores(int64_t panel, int64_t row) const {
+    return scores + (panel * block_rows + row) * panel_width;
+  }
+  float *panel_output(int64_t panel, int64_t row) const {
+    return output + (panel * block_rows + row) * panel_width;
+  }
 };
 
 /// What the packed K and V of a wave may take, in elements: every key of the run once, padded per
@@ -107,172 +115,188 @@ void pack_head(const Problem &p, const Segment &s, int64_t head, typename F::Ele
   const int64_t whole = stepped<F>(p.depth), whole_keys = stepped<F>(s.keys());
   const Tensor &k = p.input(Attention::k), &v = p.input(Attention::v);
   const Panels key_panels{s.keys()}, value_panels{p.value_depth};
+  const float *first_key = floats(k) + s.k_start * k.row_stride + head * p.depth;
   for (int64_t panel = 0; panel < key_panels.count(); panel++) {
-    const int64_t first = panel * panel_width, width = key_panels.width(panel);
-    const int64_t valid = smaller(width, s.keys() - first);
-    auto *to = keys + key_panels.offset(panel, whole);
-    for (int64_t n = 0; n < width; n++) {
-      const float *row = floats(k) + (s.k_start + first + n) * k.row_stride + head * p.depth;
-      for (int64_t d = 0; d < whole; d++)
-        to[packed_index<F>(d, n, width)] = F::of(n < valid && d < p.depth ? row[d] : 0.0f);
-    }
+    const int64_t start = key_panels.start(panel), width = key_panels.width(panel);
+    auto *to = (int32_t *)(keys + key_panels.offset(panel, whole));
+    for (int64_t n = 0; n < width; n += lanes)
+      for (int64_t d = 0; d < p.depth; d += lanes * F::step) {
+        IntVec rows[lanes];
+        for (int i = 0; i < lanes; i++) {
+          const int64_t key = start + n + i;
+          rows[i] = key < s.keys() ? steps_along<F>(first_key + key * k.row_stride + d, p.depth - d)
+                                   : IntVec{};
+        }
+        transpose(rows);
+        for (int i = 0; i < smaller(lanes, (whole - d) / F::step); i++)
+          store((float *)to + (d / F::step + i) * width + n, (Vec)rows[i]);
+      }
   }
+  const float *first_value = floats(v) + s.k_start * v.row_stride + head * p.value_depth;
   for (int64_t panel = 0; panel < value_panels.count(); panel++) {
-    const int64_t first = panel * panel_width, width = value_panels.width(panel);
-    const int64_t valid = smaller(width, p.value_depth - first);
-    auto *to = values + value_panels.offset(panel, whole_keys);
-    for (int64_t n = 0; n < whole_keys; n++) {
-      const float *row = floats(v) + (s.k_start + n) * v.row_stride + head * p.value_depth + first;
-      for (int64_t c = 0; c < width; c++)
-        to[packed_index<F>(n, c, width)] = F::of(n < s.keys() && c < valid ? row[c] : 0.0f);
-    }
+    const int64_t start = value_panels.start(panel), width = value_panels.width(panel);
+    auto *to = (int32_t *)(values + value_panels.offset(panel, whole_keys));
+    for (int64_t n = 0; n < whole_keys; n += F::step)
+      for (int64_t c = 0; c < width; c += lanes)
+        store((float *)to + n / F::step * width + c,
+              (Vec)steps_across<F>(first_value + n * v.row_stride + start + c, v.row_stride,
+                                   s.keys() - n, p.value_depth - start - c));
   }
 }
 
-/// Scores of rows [first, end) of the segment against keys [key, key + count): scale, bias, mask. Row
-/// r of the block's queries begins at queries + (r - first) · stride.
+/// Queries [first, first + rows) of the segment, times scale and log2(e).
 template <class F>
-void score_tile(const Problem &p, const Segment &s, int64_t head, int64_t first, int64_t end,
-                int64_t key, int64_t count, const typename F::Element *queries, int64_t stride,
-                const typename F::Element *keys, const Workspace<F> &space) {
-  const Tensor &bias = p.input(Attention::bias);
+void convert_queries(const Problem &p, const Segment &s, int64_t head, int64_t first, int64_t rows,
+                     const Workspace<F> &space) {
+  const Tensor &q = p.input(Attention::q);
+  const float scale = (float)(p.attributes.scale * log2_e);
+  const int64_t whole = stepped<F>(p.depth);
+  for (int64_t r = 0; r < rows; r++)
+    convert_row<F>(floats(q) + (s.q_start + first + r) * q.row_stride + head * p.depth, p.depth,
+                   space.queries + r * whole, scale);
+}
+
+/// Scores of the block's rows against panels [first_panel, end_panel) of keys.
+template <class F>
+void score_tile(const Problem &p, const Segment &s, int64_t rows, int64_t first_panel,
+                int64_t end_panel, const typename F::Element *keys, const Workspace<F> &space) {
   const Panels panels{s.keys()};
   const int64_t whole = stepped<F>(p.depth);
-  const float scale = (float)p.attributes.scale;
-  for (int64_t at = 0; at < count; at += panel_width) {
-    const int64_t panel = (key + at) / panel_width, width = panels.width(panel);
-    for (int64_t row = first; row < end; row += tile_rows) {
-      const int rows = (int)smaller(tile_rows, end - row);
+  for (int64_t panel = first_panel; panel < end_panel; panel++)
+    for (int64_t row = 0; row < rows; row += tile_rows) {
+      const int count = (int)smaller(tile_rows, rows - row);
       Tap<F> tap;
       tap.first = 0;
-      for (int r = 0; r < rows; r++)
-        tap.rows[r] = queries + (row + r - first) * stride;
-      float *c = space.sums;
-      multiply_tile<F>(rows, &tap, 1, whole, keys + panels.offset(panel, whole), width / lanes, c,
+      for (int r = 0; r < count; r++)
+        tap.rows[r] = space.queries + (row + r) * whole;
+      multiply_tile<F>(count, &tap, 1, whole, keys + panels.offset(panel, whole),
+                       panels.width(panel) / lanes, space.panel_scores(panel - first_panel, row),
                        false);
-      for (int r = 0; r < rows; r++)
-        for (int64_t n = 0; n < width; n += lanes)
-          store(space.scores + (row - first + r) * tile_keys + at + n,
-                load(c + r * panel_width + n) * scale);
     }
-  }
-  const int64_t stored = ceil_div(count, lanes) * lanes;
-  for (int64_t row = first; row < end; row++) {
-    float *scores = space.scores + (row - first) * tile_keys;
-    if (bias.data) {
-      const int64_t middle = (bias.shape[0] - 1) / 2;
-      for (int64_t n = 0; n < count; n++)
-        scores[n] += floats(bias)[(key + n - row + middle) * bias.row_stride + head];
+}
+
+/// Adds the bias and hides what a row may not see: keys after its own if causal, and those that only
+/// fill the last panel.
+template <class F>
+void mask_tile(const Problem &p, const Segment &s, int64_t head, int64_t first, int64_t rows,
+               int64_t first_panel, int64_t end_panel, const Workspace<F> &space) {
+  const Tensor &bias = p.input(Attention::bias);
+  const Panels panels{s.keys()};
+  for (int64_t panel = first_panel; panel < end_panel; panel++) {
+    const int64_t key = panels.start(panel), width = panels.width(panel);
+    const int64_t count = smaller(width, s.keys() - key);
+    if (!bias.data && !p.attributes.causal && count == width)
+      continue;
+    for (int64_t r = 0; r < rows; r++) {
+      const int64_t query = first + r;
+      float *scores = space.panel_scores(panel - first_panel, r);
+      int64_t visible = count;
+      if (p.attributes.causal)
+        visible = larger(0, smaller(count, query + 1 - key));
+      if (bias.data) {
+        const int64_t middle = (bias.shape[0] - 1) / 2;
+        const float *from = floats(bias) + (key - query + middle) * bias.row_stride + head;
+        for (int64_t n = 0; n < visible; n++)
+          scores[n] += from[n * bias.row_stride] * (float)log2_e;
+      }
+      for (int64_t n = visible; n < width; n++)
+        scores[n] = -__builtin_inff();
     }
-    int64_t visible = count;
-    if (p.attributes.causal)
-      visible = larger(0, smaller(count, row + 1 - key));
-    for (int64_t n = visible; n < stored; n++)
-      scores[n] = -__builtin_inff();
   }
 }
 
 /// Softmax of one more tile: scores become weights, output and sum are rescaled to the new maximum.
 template <class F>
-void soften_tile(const Problem &p, int64_t rows, int64_t count, const Workspace<F> &space) {
-  const int64_t stored = ceil_div(count, lanes) * lanes;
-  const int64_t output_width = Panels{p.value_depth}.count() * panel_width;
+void soften_tile(const Problem &p, const Segment &s, int64_t rows, int64_t first_panel,
+                 int64_t end_panel, const Workspace<F> &space) {
+  const Panels panels{s.keys()};
+  const int64_t value_panels = Panels{p.value_depth}.count();
+  int64_t widths[tile_panels];
+  for (int64_t panel = first_panel; panel < end_panel; panel++)
+    widths[panel - first_panel] = panels.width(panel);
   for (int64_t r = 0; r < rows; r++) {
-    float *scores = space.scores + r * tile_keys;
-    Vec highest = load(scores);
-    for (int64_t n = lanes; n < stored; n += lanes)
-      highest = max(load(scores + n), highest);
-    const float before = space.largest[r];
-    float now = largest(highest);
-    now = before > now ? before : now;
+    Vec highest = broadcast(space.largest[r]);
+    for (int64_t panel = 0; panel < end_panel - first_panel; panel++)
+      for (int64_t n = 0; n < widths[panel]; n += lanes)
+        highest = max(load(space.panel_scores(panel, r) + n), highest);
+    const float before = space.largest[r], now = largest(highest);
     // A row whose scores are all -infinity so far keeps weights of 0 instead of NaN.
     const float base = now == -__builtin_inff() ? 0.0f : now;
     Vec total{};
-    for (int64_t n = 0; n < stored; n += lanes) {
-      Vec weight = exp(load(scores + n) - base);
-      store(scores + n, weight);
-      total += weight;
-    }
-    if constexpr (F::step > 1)
-      convert_row<F>(scores, stored, space.weights + r * tile_keys);
-    const Vec rescale = exp(broadcast(before - base));
-    space.total[r] = space.total[r] * rescale[0] + sum(total);
+    auto *weights = space.weights + r * tile_keys;
+    for (int64_t panel = 0; panel < end_panel - first_panel; panel++)
+      for (int64_t n = 0; n < widths[panel]; n += lanes, weights += lanes) {
+        const Vec weight = exp2_below(load(space.panel_scores(panel, r) + n) - base);
+        total += weight;
+        store_as<F>(weights, weight);
+      }
     space.largest[r] = now;
-    float *output = space.output + r * panel_width;
-    for (int64_t panel = 0; panel < output_width; panel += panel_width)
-      for (int v = 0; v < panel_width; v += lanes)
-        store(output + panel * block_rows + v, load(output + panel * block_rows + v) * rescale);
+    if (first_panel == 0) {
+      space.total[r] = sum(total);
+      continue;
+    }
+    const Vec rescale = exp2_below(broadcast(before - base));
+    space.total[r] = space.total[r] * rescale[0] + sum(total);
+    for (int64_t panel = 0; panel < value_panels; panel++)
+      for (int v = 0; v < panel_width; v += lanes) {
+        float *output = space.panel_output(panel, r) + v;
+        store(output, load(output) * rescale);
+      }
   }
 }
 
-/// The running output is stored panel by panel: [panels][block_rows][panel_width].
+/// output = or += weights · values, of keys [key, key + count).
 template <class F>
 void add_values(const Problem &p, const Segment &s, int64_t rows, int64_t key, int64_t count,
                 const typename F::Element *values, const Workspace<F> &space) {
   const Panels panels{p.value_depth};
-  const typename F::Element *weights;
-  if constexpr (F::step == 1)
-    weights = space.scores;
-  else
-    weights = space.weights;
   for (int64_t panel = 0; panel < panels.count(); panel++)
     for (int64_t row = 0; row < rows; row += tile_rows) {
       const int tile = (int)smaller(tile_rows, rows - row);
       Tap<F> tap;
       tap.first = key;
       for (int r = 0; r < tile; r++)
-        tap.rows[r] = weights + (row + r) * tile_keys;
+        tap.rows[r] = space.weights + (row + r) * tile_keys;
       multiply_tile<F>(tile, &tap, 1, stepped<F>(count),
                        values + panels.offset(panel, stepped<F>(s.keys())),
-                       panels.width(panel) / lanes,
-                       space.output + (panel * block_rows + row) * panel_width, true);
+                       panels.width(panel) / lanes, space.panel_output(panel, row), key > 0);
     }
 }
 
 template <class F>
 void attend_block(const Problem &p, const Segment &s, int64_t head, int64_t block,
                   const typename F::Element *keys, const Workspace<F> &space) {
-  const int64_t first = block * block_rows, end = smaller(s.queries(), first + block_rows);
-  const int64_t rows = end - first;
-  const Panels panels{p.value_depth};
-  for (int64_t r = 0; r < block_rows; r++) {
+  const int64_t first = block * block_rows, rows = smaller(s.queries() - first, block_rows);
+  const int64_t last_key = p.attributes.causal ? smaller(s.keys(), first + rows) : s.keys();
+  if (last_key == 0)
+    return; // the output is 0 already
+  for (int64_t r = 0; r < rows; r++)
     space.largest[r] = -__builtin_inff();
-    space.total[r] = 0;
-  }
-  __builtin_memset(space.output, 0,
-                   (size_t)(panels.count() * block_rows * panel_width) * sizeof(float));
-  const Tensor &q = p.input(Attention::q);
-  const float *first_query = floats(q) + (s.q_start + first) * q.row_stride + head * p.depth;
-  const typename F::Element *queries;
-  int64_t stride;
-  if constexpr (F::step == 1) {
-    queries = first_query;
-    stride = q.row_stride;
-  } else {
-    stride = stepped<F>(p.depth);
-    for (int64_t r = 0; r < rows; r++)
-      convert_row<F>(first_query + r * q.row_stride, p.depth, space.queries + r * stride);
-    queries = space.queries;
-  }
+  convert_queries<F>(p, s, head, first, rows, space);
   const auto *values = keys + packed_keys<F>(s.keys(), p.depth);
-  const int64_t last_key = p.attributes.causal ? smaller(s.keys(), end) : s.keys();
-  for (int64_t key = 0; key < last_key; key += tile_keys) {
-    const int64_t count = smaller(tile_keys, s.keys() - key);
-    score_tile<F>(p, s, head, first, end, key, count, queries, stride, keys, space);
-    soften_tile<F>(p, rows, count, space);
+  const Panels key_panels{s.keys()}, value_panels{p.value_depth};
+  for (int64_t panel = 0; panel < key_panels.count(); panel += tile_panels) {
+    const int64_t end = smaller(panel + tile_panels, key_panels.count());
+    const int64_t key = key_panels.start(panel);
+    if (key >= last_key)
+      break;
+    score_tile<F>(p, s, rows, panel, end, keys, space);
+    mask_tile<F>(p, s, head, first, rows, panel, end, space);
+    soften_tile<F>(p, s, rows, panel, end, space);
+    const int64_t count = smaller(key_panels.start(end), s.keys()) - key;
     add_values<F>(p, s, rows, key, count, values, space);
   }
   const int64_t width = p.heads * p.value_depth;
   for (int64_t r = 0; r < rows; r++) {
-    const float inverse = space.total[r] == 0 ? 0.0f : 1.0f / space.total[r];
+    const float inverse = 1.0f / space.total[r];
     float *out =
         floats_out(*p.call.output) + (s.q_start + first + r) * width + head * p.value_depth;
-    for (int64_t panel = 0; panel < panels.count(); panel++) {
-      const float *from = space.output + (panel * block_rows + r) * panel_width;
-      for_row(smaller(panel_width, p.value_depth - panel * panel_width),
-              [&](int64_t c, auto access) {
-                access.store(out + panel * panel_width + c, load(from + c) * inverse);
-              });
+    for (int64_t panel = 0; panel < value_panels.count(); panel++) {
+      const int64_t start = value_panels.start(panel);
+      const float *from = space.panel_output(panel, r);
+      for_row(
+          smaller(value_panels.width(panel), p.value_depth - start),
+          [&](int64_t c, auto access) { access.store(out + start + c, load(from + c) * inverse); });
     }
   }
 }

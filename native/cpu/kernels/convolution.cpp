@@ -91,11 +91,11 @@ template <class F> void pack(const NodeSpec &node, int, const WeightRows &rows, 
   const int64_t taps = weight.shape[2] * weight.shape[3] * weight.shape[4];
   const Panels panels{weight.shape[0]};
   for (int64_t row = 0; row < rows.rows; row++) {
-    const int64_t n = rows.first_row + row, panel = n / panel_width;
+    const int64_t n = rows.first_row + row, panel = panels.panel_of(n);
     auto *to = (typename F::Element *)packed + panels.offset(panel, whole * taps);
     for (int64_t c = 0; c < depth; c++)
       for (int64_t tap = 0; tap < taps; tap++)
-        to[packed_index<F>(tap * whole + c, n % panel_width, panels.width(panel))] =
+        to[packed_index<F>(tap * whole + c, n - panels.start(panel), panels.width(panel))] =
             F::of(stored_value(rows.data, rows.dtype, row * rows.row_elements + c * taps + tap));
   }
 }
@@ -199,14 +199,15 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
          panel < (group + 1) * panels.count() / groups; panel++) {
       const auto *b =
           (const typename F::Element *)g.weight.data + panels.offset(panel, depth * taps);
-      const int64_t column = panel * panel_width, valid = smaller(panel_width, columns - column);
+      const int64_t column = panels.start(panel);
+      const int64_t valid = smaller(panels.width(panel), columns - column);
       for (int64_t p = first, i = 0; p < end; p += tile_rows, i++) {
         const int rows = (int)smaller(tile_rows, end - p);
         multiply_tile<F>(rows, space.taps + i * taps, space.tap_counts[i], depth, b,
                          panels.width(panel) / lanes, space.sums, false);
         for (int r = 0; r < rows; r++) {
           finish_row(
-              space.sums + r * panel_width, bias.data ? floats(bias) + column : nullptr,
+              sums_of(space.sums + r * panel_width), bias.data ? floats(bias) + column : nullptr,
               g.attributes.activation,
               {nullptr,
                residual.data ? floats(residual) + (p + r) * residual.row_stride + column : nullptr,

@@ -1,14 +1,15 @@
-// Linear: weights packed once into panels. A task is a block of rows against a group of panels; K goes
-// by in chunks that keep both in L2. Float32 rows are read where they lie; other formats convert a
-// block's rows first. With 8-bit integers every row of x and every row of the weight has its scale.
+// Linear: weights packed once into panels. A task is one panel against a block of rows, so a panel comes
+// from memory once and stays in L2; the next one is fetched meanwhile. Float32 rows are read where they
+// lie; other formats convert a wave of rows first. With 8-bit integers every row of x and every row of
+// the weight has its scale.
 #include "ops/linear.h"
 #include "cpu/epilogue.h"
 
 namespace tubelet::TUBELET_ISA {
 namespace {
 
-constexpr int64_t block_rows = 64 / tile_rows * tile_rows;
-constexpr int64_t chunk_bytes = 4096; ///< of a row
+constexpr int64_t block_rows = 128 / tile_rows * tile_rows;
+constexpr int64_t wave_rows = 8 * block_rows; ///< converted at a time
 
 template <class F> const char *accepts(const NodeSpec &node) {
   if (node.precision < F::precision)
@@ -18,12 +19,26 @@ template <class F> const char *accepts(const NodeSpec &node) {
 
 template <class F> constexpr bool is_integer = F::precision == Precision::int8;
 
-/// Per thread: sums of a block's panel, scales of its rows, then the block's rows in format F.
-template <class F> size_t workspace_bytes(int64_t depth) {
-  const size_t floats = block_rows * (panel_width + 1) * sizeof(float);
-  const size_t rows = (size_t)(block_rows * stepped<F>(depth)) * sizeof(typename F::Element);
-  return F::step == 1 ? floats : floats + (rows + 63) / 64 * 64;
-}
+/// The rows of a wave in format F, and with integers the scale of each.
+template <class F> struct Wave {
+  typename F::Element *rows;
+  float *scales;
+  int64_t stride;
+
+  static constexpr int64_t lines(size_t bytes) { return ((int64_t)bytes + 63) / 64 * 64; }
+  static int64_t row_bytes(int64_t rows, int64_t depth) {
+    return lines((size_t)(smaller(rows, wave_rows) * stepped<F>(depth)) *
+                 sizeof(typename F::Element));
+  }
+  static size_t bytes(int64_t rows, int64_t depth) {
+    if (F::step == 1)
+      return 0;
+    return (size_t)(row_bytes(rows, depth) + lines((size_t)smaller(rows, wave_rows) * 4));
+  }
+  Wave(void *scratch, int64_t rows, int64_t depth)
+      : rows((typename F::Element *)scratch),
+        scales((float *)((char *)scratch + row_bytes(rows, depth))), stride(stepped<F>(depth)) {}
+};
 
 template <class F> size_t panel_bytes(const Tensor &weight) {
   return sizeof(typename F::Element) *
@@ -45,7 +60,7 @@ template <class F> void plan(const NodeSpec &node, KernelNeeds &needs) {
   needs.weight_form[Linear::weight] = WeightForm::packed;
   needs.packed_bytes[Linear::weight] =
       panel_bytes<F>(weight) + (is_integer<F> ? Columns::bytes(weight.shape[0]) : 0);
-  needs.scratch_bytes = (size_t)node.threads * workspace_bytes<F>(weight.shape[1]);
+  needs.scratch_bytes = Wave<F>::bytes(node.inputs[Linear::x].shape[0], weight.shape[1]);
 }
 
 /// Rows of the weight are columns of B; 64 of K at a time keep the panel's lines in L1.
@@ -53,13 +68,14 @@ template <class F> void pack(const NodeSpec &node, int, const WeightRows &rows, 
   const int64_t depth = rows.row_elements;
   const Panels panels{node.inputs[Linear::weight].shape[0]};
   for (int64_t n = rows.first_row; n < rows.first_row + rows.rows;) {
-    const int64_t panel = n / panel_width, width = panels.width(panel);
-    const int64_t end = smaller(rows.first_row + rows.rows, (panel + 1) * panel_width);
+    const int64_t panel = panels.panel_of(n), start = panels.start(panel);
+    const int64_t width = panels.width(panel);
+    const int64_t end = smaller(rows.first_row + rows.rows, start + width);
     auto *to = (typename F::Element *)packed + panels.offset(panel, stepped<F>(depth));
     for (int64_t k0 = 0; k0 < depth; k0 += 64)
       for (int64_t row = n; row < end; row++)
         for (int64_t k = k0; k < smaller(depth, k0 + 64); k++)
-          to[packed_index<F>(k, row - panel * panel_width, width)] =
+          to[packed_index<F>(k, row - start, width)] =
               F::of(stored_value(rows.data, rows.dtype, (row - rows.first_row) * depth + k));
     n = end;
   }
@@ -78,14 +94,14 @@ template <> void pack<Int8>(const NodeSpec &node, int, const WeightRows &rows, v
       most = value(k) != value(k)               ? value(k)
              : most < __builtin_fabsf(value(k)) ? __builtin_fabsf(value(k))
                                                 : most;
-    const int64_t n = rows.first_row + row, panel = n / panel_width;
+    const int64_t n = rows.first_row + row, panel = panels.panel_of(n);
     auto *to = (int8_t *)packed + panels.offset(panel, stepped<Int8>(depth));
     const float scale = most / Int8::largest;
     int32_t total = 0;
     for (int64_t k = 0; k < depth; k++) {
       const float steps = scale > 0 ? value(k) / scale : 0.0f;
       const int32_t rounded = (int32_t)__builtin_rintf(steps);
-      to[packed_index<Int8>(k, n % panel_width, panels.width(panel))] = (int8_t)rounded;
+      to[packed_index<Int8>(k, n - panels.start(panel), panels.width(panel))] = (int8_t)rounded;
       total += rounded;
     }
     columns.scales[n] = scale;
@@ -117,83 +133,91 @@ template <class F> struct Problem {
     return row;
   }
 
-  /// Integer sums of one tile row to floats, in place.
-  void scale_row(float *sums, float row_scale, int64_t column, int64_t valid) const {
-    const Tensor &weight = input(Linear::weight);
-    const Columns all(weight.data, panel_bytes<F>(weight), columns);
-    const float *scales = all.scales + column;
-    const auto *corrections = (const float *)(all.corrections + column);
-    for_row(valid, [&](int64_t n, auto access) {
-      const IntVec exact = (IntVec)load(sums + n) - (IntVec)access.load(corrections + n);
-      store(sums + n, __builtin_convertvector(exact, Vec) * (access.load(scales + n) * row_scale));
-    });
+  /// The sums of one tile row as floats: integers take their scales.
+  auto values_of(const float *sums, const float *row_scale, int64_t column) const {
+    if constexpr (is_integer<F>) {
+      const Tensor &weight = input(Linear::weight);
+      const Columns all(weight.data, panel_bytes<F>(weight), columns);
+      const float *scales = all.scales + column;
+      const auto *corrections = (const float *)(all.corrections + column);
+      return [=](int64_t n, auto access) {
+        const IntVec exact = (IntVec)load(sums + n) - (IntVec)access.load(corrections + n);
+        return __builtin_convertvector(exact, Vec) * (access.load(scales + n) * *row_scale);
+      };
+    } else
+      return sums_of(sums);
   }
 
-  /// Rows [first, end) of one panel; row t of A begins at rows + (t - first) · stride.
+  /// Rows [first, end) of one panel. Row t of A begins at rows + (t - first) · stride.
   void multiply_block(int64_t first, int64_t end, int64_t panel, const Element *rows,
-                      int64_t stride, const float *row_scales, float *sums) const {
+                      int64_t stride, const float *row_scales, int threads) const {
     const Panels panels{columns};
     const int64_t width = panels.width(panel), whole = stepped<F>(depth);
-    const int64_t chunk_depth = chunk_bytes / (int64_t)sizeof(Element);
-    const auto *b = (const Element *)input(Linear::weight).data + panels.offset(panel, whole);
-    for (int64_t k = 0; k < whole; k += chunk_depth) {
-      for (int64_t t = first; t < end; t += tile_rows) {
-        const int count = (int)smaller(tile_rows, end - t);
-        Tap<F> tap;
-        tap.first = k;
-        for (int r = 0; r < count; r++)
-          tap.rows[r] = rows + (t + r - first) * stride + k;
-        multiply_tile<F>(count, &tap, 1, smaller(chunk_depth, whole - k), b, width / lanes,
-                         sums + (t - first) * panel_width, k > 0);
-      }
-    }
-    const int64_t column = panel * panel_width;
-    const int64_t valid = smaller(panel_width, columns - column);
+    const int64_t column = panels.start(panel), valid = smaller(width, columns - column);
+    const auto *weight = (const Element *)input(Linear::weight).data;
     const Tensor &bias = input(Linear::bias);
-    for (int64_t t = first; t < end; t++) {
-      float *row = sums + (t - first) * panel_width;
-      if constexpr (is_integer<F>)
-        scale_row(row, row_scales[t - first], column, valid);
-      finish_row(row, bias.data ? floats(bias) + column : nullptr, attributes.activation,
-                 epilogue_row(t, column), valid);
+    const float *panel_bias = bias.data ? floats(bias) + column : nullptr;
+    // The threads claim panels in turn, so this one's next is likely that many further.
+    const int64_t next = panel + threads;
+    Ahead ahead{};
+    if (next < panels.count()) {
+      const int64_t bytes = panel_width * whole * (int64_t)sizeof(Element);
+      ahead.from = (const char *)(weight + panels.offset(next, whole));
+      ahead.lines = ceil_div(bytes / line_bytes, ceil_div(end - first, tile_rows));
+    }
+    for (int64_t t = first; t < end; t += tile_rows, ahead.from += ahead.lines * line_bytes) {
+      const int count = (int)smaller(tile_rows, end - t);
+      float sums[tile_rows * panel_width];
+      Tap<F> tap;
+      tap.first = 0;
+      for (int r = 0; r < count; r++)
+        tap.rows[r] = rows + (t + r - first) * stride;
+      multiply_tile<F>(count, &tap, 1, whole, weight + panels.offset(panel, whole), width / lanes,
+                       sums, false, ahead);
+      for (int r = 0; r < count; r++)
+        finish_row(values_of(sums + r * panel_width, row_scales + (t + r - first), column),
+                   panel_bias, attributes.activation, epilogue_row(t + r, column), valid);
     }
   }
 };
+
+/// Rows [first, end) of x, to the start of the wave.
+template <class F>
+void convert_wave(const Problem<F> &p, int64_t first, int64_t end, const Wave<F> &wave,
+                  Pool &pool) {
+  parallel_rows(pool, end - first, p.depth, [&](int64_t row) {
+    auto *to = wave.rows + row * wave.stride;
+    if constexpr (is_integer<F>)
+      wave.scales[row] = quantize_row(p.x(first + row), p.depth, to);
+    else
+      convert_row<F>(p.x(first + row), p.depth, to);
+  });
+}
 
 template <class F> void run(const KernelCall &call, Pool &pool) {
   using Element = typename F::Element;
   const Tensor &x = call.inputs[Linear::x], &y = *call.output;
   const Problem<F> problem{call, *static_cast<const Linear::Attributes *>(call.attributes),
                            x.shape[0], x.shape[1], y.shape[1]};
-  // Enough tasks to share evenly, but no more: a group of panels reads its rows of x from L2.
-  const int64_t blocks = ceil_div(problem.tokens, block_rows), panels = Panels{y.shape[1]}.count();
-  const int64_t wanted = 8 * pool.threads;
-  const int64_t groups = larger(1, smaller(panels, ceil_div(wanted, larger(1, blocks))));
-  parallel(pool, blocks * groups, [&](int64_t task, int thread) {
-    const int64_t block = task / groups, group = task % groups;
-    const int64_t first = block * block_rows, end = smaller(problem.tokens, first + block_rows);
-    auto *sums =
-        (float *)((char *)call.scratch + (size_t)thread * workspace_bytes<F>(problem.depth));
-    float *row_scales = sums + block_rows * panel_width;
-    const Element *rows;
-    int64_t stride;
-    if constexpr (F::step == 1) {
-      rows = problem.x(first);
-      stride = x.row_stride;
-    } else {
-      auto *converted = (Element *)(row_scales + block_rows);
-      stride = stepped<F>(problem.depth);
-      for (int64_t t = first; t < end; t++)
-        if constexpr (is_integer<F>)
-          row_scales[t - first] =
-              quantize_row(problem.x(t), problem.depth, converted + (t - first) * stride);
-        else
-          convert_row<F>(problem.x(t), problem.depth, converted + (t - first) * stride);
-      rows = converted;
-    }
-    for (int64_t panel = group * panels / groups; panel < (group + 1) * panels / groups; panel++)
-      problem.multiply_block(first, end, panel, rows, stride, row_scales, sums);
-  });
+  const int64_t panels = Panels{y.shape[1]}.count();
+  const Wave<F> wave(call.scratch, problem.tokens, problem.depth);
+  for (int64_t start = 0; start < problem.tokens; start += wave_rows) {
+    const int64_t stop = smaller(problem.tokens, start + wave_rows);
+    if constexpr (F::step > 1)
+      convert_wave<F>(problem, start, stop, wave, pool);
+    parallel(pool, ceil_div(stop - start, block_rows) * panels, [&](int64_t task, int) {
+      const int64_t first = start + task / panels * block_rows;
+      const int64_t end = smaller(stop, first + block_rows);
+      const Element *rows;
+      if constexpr (F::step > 1)
+        rows = wave.rows + (first - start) * wave.stride;
+      else
+        rows = problem.x(first);
+      problem.multiply_block(first, end, task % panels, rows,
+                             F::step > 1 ? wave.stride : x.row_stride,
+                             wave.scales + (first - start), pool.threads);
+    });
+  }
 }
 
 #if defined(__AVX512BF16__)
