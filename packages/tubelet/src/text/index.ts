@@ -1,3 +1,4 @@
+export { cleanCaption } from './cleaning/clean-caption.js';
 export { type CleanPromptOptions, cleanPrompt } from './cleaning/clean-prompt.js';
-export { loadTokenizer } from './tokenizer/load-tokenizer.js';
+export { loadTokenizer, requireTokenizerFiles } from './tokenizer/load-tokenizer.js';
 export type { EncodedText, EncodeOptions, Tokenizer } from './tokenizer/tokenizer.js';

@@ -23,6 +23,12 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
   return createTokenizer(json, fieldsOf(both, config.where));
 }
 
+/** Refuses a folder that {@link loadTokenizer} would refuse for what it lacks; reads nothing. */
+export async function requireTokenizerFiles(directory: string): Promise<void> {
+  const files = await readdir(directory).catch((): string[] => []);
+  if (!files.includes('tokenizer.json')) throw await withoutTokenizerJson(directory);
+}
+
 async function readJson(directory: string, name: string): Promise<Fields | undefined> {
   let text: string;
   try {
