@@ -5,6 +5,7 @@ import { type GenerationDefaults, generationDefaults } from 'tubelet';
 import { addDevicesCommand } from './devices.js';
 import { describeFailure } from './failure.js';
 import { addGenerateCommand } from './generate-command.js';
+import { addInfoCommand } from './info-command.js';
 import type { Terminal } from './terminal.js';
 
 const { version }: { version: string } = JSON.parse(
@@ -44,6 +45,7 @@ function createProgram(terminal: Terminal, defaults: GenerationDefaults): Comman
     })
     .addHelpText('after', '\nOptions of a command: tubelet generate --help');
   addGenerateCommand(program, { terminal, defaults, version });
+  addInfoCommand(program, terminal);
   addDevicesCommand(program, terminal);
   return program;
 }

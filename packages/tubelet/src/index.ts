@@ -1,6 +1,8 @@
 export type { StepCacheOptions } from '@tubelet/diffusion';
-export { type DeviceDescription, devices } from '@tubelet/runtime';
+export { type DeviceDescription, devices, type WeightFaults } from '@tubelet/runtime';
 export { TubeletError } from './errors.js';
+export type { ComponentInfo, MemoryInfo } from './info/component-info.js';
+export { type ModelInfo, modelInfo } from './info/model-info.js';
 export * from './media/index.js';
 export type { DTypes } from './pipelines/dtypes.js';
 export type { GenerationDefaults } from './pipelines/generation-defaults.js';

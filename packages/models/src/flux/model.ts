@@ -3,16 +3,24 @@ import {
   adaln,
   add,
   type Graph,
+  type GraphBuilder,
   gather,
   graph,
   multiply,
+  patchify,
   reshape,
   type Tensor,
   timestepEmbedding,
+  unpatchify,
 } from '@tubelet/graph';
 import { linearLayer, type Weights, weightsOf } from '../weights.js';
 import { doubleBlock, epsilon, type FluxCondition, singleBlock } from './block.js';
 import type { FluxConfig } from './config.js';
+
+export interface FluxOptions {
+  /** Takes and gives latents instead of tokens, which are their patches of this many rows and columns: the pipeline's 2. */
+  readonly latentPatch?: number;
+}
 
 /**
  * FLUX.1 (Black Forest Labs 2024; diffusers 0.42.1, FluxTransformer2DModel) for images of any sizes packed one after another;
@@ -22,9 +30,10 @@ import type { FluxConfig } from './config.js';
  * 0 to 1, with guidance embedding guidance f32 [rows] (the scale); row i32 [tokens], textRow i32 [textTokens], jointRow i32
  * [joint], jointIndex i32 [joint], imageIndex i32 [tokens], imageSegments, textSegments and jointSegments i32 [segments, 4],
  * cos and sin f32 [joint, headDim / 2].
- * Output: prediction f32 [tokens, outChannels].
+ * Output: prediction f32 [tokens, outChannels]. With `latentPatch`, latents f32 [elements] and geometry i32 [segments, 5] stand in
+ * place of hidden, and prediction is f32 [elements].
  */
-export function fluxTransformer(config: FluxConfig): Graph {
+export function fluxTransformer(config: FluxConfig, { latentPatch }: FluxOptions = {}): Graph {
   return graph('flux', (g) => {
     const w = weightsOf(g);
     const { hiddenSize: D, headDim, inChannels, textDim } = config;
@@ -54,8 +63,10 @@ export function fluxTransformer(config: FluxConfig): Graph {
       imageTurn: { cos: gather(imageIndex, cos), sin: gather(imageIndex, sin) }, // [T, headDim / 2]
       jointTurn: { cos, sin },
     };
+    const patches = latentPatch && latentPatches(g, latentPatch);
+    const hidden = patches ? patches.open(inChannels) : g.input('hidden', [tokens, inChannels]); // [T, inChannels]
     let streams = {
-      image: linearLayer(w.at('x_embedder'), g.input('hidden', [tokens, inChannels]), D), // [T, D]
+      image: linearLayer(w.at('x_embedder'), hidden, D), // [T, D]
       text: linearLayer(w.at('context_embedder'), g.input('text', [textTokens, textDim]), D), // [textTokens, D]
     };
     for (let layer = 0; layer < config.doubleLayers; layer++) {
@@ -72,8 +83,27 @@ export function fluxTransformer(config: FluxConfig): Graph {
     const image = gather(imageIndex, x); // [T, D]
     const modulation = linearLayer(w.at('norm_out.linear'), condition.c, 2 * D); // [R, 2D]: scale, shift
     const h = adaln(image, modulation, condition.row, { epsilon, shiftColumn: D, scaleColumn: 0 });
-    g.output('prediction', linearLayer(w.at('proj_out'), h, config.outChannels));
+    const y = linearLayer(w.at('proj_out'), h, config.outChannels); // [T, outChannels]
+    g.output('prediction', patches ? patches.close(y) : y);
   });
+}
+
+/** Between latents and tokens (channel, row, column). */
+function latentPatches(g: GraphBuilder, side: number) {
+  const geometry = g.input('geometry', [g.symbol('segments'), 5], 'i32');
+  const elements = g.symbol('elements');
+  const patch = { patchT: 1, patchH: side, patchW: side, order: 'channel_first' } as const;
+  const tokens = g.symbol('tokens');
+  return {
+    open: (width: number) =>
+      patchify(g.input('latents', [elements]), geometry, {
+        channels: width / side ** 2,
+        ...patch,
+        tokens,
+      }), // [T, width]
+    close: (y: Tensor) =>
+      unpatchify(y, geometry, { channels: Number(y.shape[1]) / side ** 2, ...patch, elements }), // [elements]
+  };
 }
 
 /** Timestep, guidance where it is an input, and pooled text. Both numbers are multiplied by 1000 here, as in the original. */

@@ -13,8 +13,8 @@ import { fusedLinear, linearLayer, type Weights, weightsOf } from '../weights.js
 import type { ClipTextConfig } from './clip-config.js';
 
 export interface ClipTextOptions {
-  /** Also gives `hidden0`, `hidden1`, …: the embeddings and each block's output, all before the final norm. */
-  readonly hiddenStates?: boolean;
+  /** Also gives `hidden0`, `hidden1`, …, all or those of a list: the embeddings and each block's output, before the final norm. */
+  readonly hiddenStates?: boolean | readonly number[];
 }
 
 /**
@@ -39,11 +39,17 @@ export function clipTextEncoder(config: ClipTextConfig, options: ClipTextOptions
       embedding(g.input('ids', [tokens], 'i32'), words),
       embedding(g.input('position', [tokens], 'i32'), places),
     ); // [T, D]
+    const { hiddenStates = false } = options;
+    const keep = (layer: number, x: Tensor) => {
+      const isKept =
+        typeof hiddenStates === 'boolean' ? hiddenStates : hiddenStates.includes(layer);
+      if (isKept) g.output(`hidden${layer}`, x);
+    };
     for (let layer = 0; layer < config.layers; layer++) {
-      if (options.hiddenStates) g.output(`hidden${layer}`, x);
+      keep(layer, x);
       x = w.within(`encoder.layers.${layer}`, (w) => block(w, x, spans, config));
     }
-    if (options.hiddenStates) g.output(`hidden${config.layers}`, x);
+    keep(config.layers, x);
     const hidden = norm(w.at('final_layer_norm'), x, config);
     const pooled = gather(g.input('endIndex', [segments], 'i32'), hidden); // [S, D]
     g.output('hidden', hidden);

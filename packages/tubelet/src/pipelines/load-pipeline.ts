@@ -1,9 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { type Device, type DeviceOptions, openDevice } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
+import { fluxDefaults, loadFluxPipeline } from './flux/pipeline.js';
 import type { GenerationDefaults } from './generation-defaults.js';
 import { componentClass, type ModelFolder, openModelFolder } from './model-folder.js';
 import type { Pipeline, PipelineOptions } from './pipeline.js';
+import { loadPixartPipeline, pixartDefaults } from './pixart/pipeline.js';
+import { loadSd3Pipeline, sd3Defaults } from './sd3/pipeline.js';
 import { loadWanPipeline, wanDefaults } from './wan/pipeline.js';
 
 /** How a pipeline is loaded: on which device, and how precisely. */
@@ -15,7 +18,12 @@ export interface PipelineClass {
   readonly components: Readonly<Record<string, readonly (string | null)[]>>;
   /** Of a call, from configs alone. */
   defaults(folder: ModelFolder): Promise<GenerationDefaults>;
-  load(device: Device, folder: ModelFolder, options: PipelineOptions): Promise<Pipeline>;
+  load(
+    device: Device,
+    folder: ModelFolder,
+    options: PipelineOptions,
+    defaults: GenerationDefaults,
+  ): Promise<Pipeline>;
 }
 
 const wan: PipelineClass = {
@@ -28,8 +36,45 @@ const wan: PipelineClass = {
   load: loadWanPipeline,
 };
 
+const pixart = (maxSequenceLength: number): PipelineClass => ({
+  components: {
+    text_encoder: ['T5EncoderModel'],
+    transformer: ['PixArtTransformer2DModel', 'Transformer2DModel'],
+    vae: ['AutoencoderKL'],
+  },
+  defaults: (folder) => pixartDefaults(folder, maxSequenceLength),
+  load: loadPixartPipeline,
+});
+
+const sd3: PipelineClass = {
+  components: {
+    text_encoder: ['CLIPTextModelWithProjection'],
+    text_encoder_2: ['CLIPTextModelWithProjection'],
+    text_encoder_3: ['T5EncoderModel', null],
+    transformer: ['SD3Transformer2DModel'],
+    vae: ['AutoencoderKL'],
+  },
+  defaults: sd3Defaults,
+  load: loadSd3Pipeline,
+};
+
+const flux: PipelineClass = {
+  components: {
+    text_encoder: ['CLIPTextModel'],
+    text_encoder_2: ['T5EncoderModel'],
+    transformer: ['FluxTransformer2DModel'],
+    vae: ['AutoencoderKL'],
+  },
+  defaults: fluxDefaults,
+  load: loadFluxPipeline,
+};
+
 /** By diffusers' names of the pipelines. */
 export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
+  FluxPipeline: flux,
+  PixArtAlphaPipeline: pixart(120),
+  PixArtSigmaPipeline: pixart(300),
+  StableDiffusion3Pipeline: sd3,
   WanImageToVideoPipeline: wan,
   WanPipeline: wan,
 };
@@ -50,9 +95,10 @@ export async function loadPipeline(
   { maxSequenceLength, dtype, ...options }: LoadOptions = {},
 ): Promise<Pipeline> {
   const { folder, found } = await openPipeline(directory);
+  const defaults = await found.defaults(folder);
   const device = openDevice(options);
   try {
-    return await found.load(device, folder, { maxSequenceLength, dtype });
+    return await found.load(device, folder, { maxSequenceLength, dtype }, defaults);
   } catch (error) {
     device.dispose();
     throw error;

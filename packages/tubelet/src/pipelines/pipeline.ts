@@ -101,6 +101,8 @@ export interface Family<Condition> {
   readonly prompts?: PromptEncoder;
   /** @throws TubeletError BAD_INPUT, UNSUPPORTED, BAD_CONFIG */
   schedule(request: GenerateRequest, checked: CheckedRequest): Schedule;
+  /** Whether a second, unconditional prediction is asked for. @defaultValue where the guidance scale is above 1 */
+  isGuided?(request: GenerateRequest): boolean;
   /** @defaultValue classifier-free with the request's scale, none where it is 1 or less */
   guidance?(request: GenerateRequest, checked: CheckedRequest): Guidance;
   condition(request: GenerateRequest, checked: CheckedRequest): Promise<Conditions<Condition>>;
@@ -123,7 +125,9 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
   const { device, math, defaults, takes, prompts } = family;
 
   const check = (request: GenerateRequest) => {
-    const checked = checkRequest(request, defaults, family.sizes, takes);
+    const given = checkRequest(request, defaults, family.sizes, takes);
+    const guided = family.isGuided?.(request) ?? given.guided;
+    const checked = { ...given, guided };
     if (request.cache?.kind === 'first-block' && !family.prepareSplit) throw unsplittable();
     return { checked, schedule: family.schedule(request, checked) };
   };

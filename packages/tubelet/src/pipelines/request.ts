@@ -1,4 +1,5 @@
 import { checkStepCache, type StepCacheOptions } from '@tubelet/diffusion';
+import type { ImageSize } from '@tubelet/models';
 import { TubeletError } from '../errors.js';
 import type { ImageSource } from '../media/index.js';
 import type { GenerationDefaults } from './generation-defaults.js';
@@ -24,10 +25,20 @@ export interface GenerateRequest {
   readonly numFrames?: number;
   /** Frames a second of the result; the model does not see it. */
   readonly fps?: number;
+  /**
+   * PixArt: make the trained size nearest in aspect ratio, then scale and crop the picture to the size.
+   * @defaultValue true
+   */
+  readonly resolutionBinning?: boolean;
   /** Number of denoising steps. */
   readonly steps?: number;
   /** 1 or less is no guidance, at half the cost. */
   readonly guidanceScale?: number;
+  /**
+   * FLUX: guidance by a second prediction for the negative prompt, beside the distilled one of `guidanceScale`.
+   * @defaultValue 1, which is none
+   */
+  readonly trueGuidanceScale?: number;
   /**
    * By name, with the checkpoint's shift, or a diffusers scheduler_config.json.
    * @defaultValue the checkpoint's own
@@ -98,11 +109,14 @@ export interface SizeRules {
   /** Latents along each axis of one token. */
   readonly patchSize: readonly [t: number, h: number, w: number];
   readonly latentChannels: number;
+  /** What is denoised where it is another size than what is asked for, which then may be any. */
+  readonly denoisedSize?: (size: ImageSize, request: GenerateRequest) => ImageSize;
   /** @defaultValue as many as there is room for */
   readonly maxTokensPerAxis?: number;
 }
 
 const mostSteps = 1000;
+const longestSide = 16_384;
 
 /** Every option, so that a misspelt one is refused. */
 const options: Readonly<Record<keyof GenerateRequest, true>> = {
@@ -113,8 +127,10 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   height: true,
   numFrames: true,
   fps: true,
+  resolutionBinning: true,
   steps: true,
   guidanceScale: true,
+  trueGuidanceScale: true,
   scheduler: true,
   cache: true,
   seed: true,
@@ -163,16 +179,21 @@ export function checkRequest(
   const { width = defaults.width, height = defaults.height } = request;
   const { numFrames = defaults.numFrames, fps = defaults.fps, steps = defaults.steps } = request;
   const { guidanceScale = defaults.guidanceScale, seed = randomSeed(), latents } = request;
+  const { trueGuidanceScale = 1 } = request;
 
   if (request.cache !== undefined) checkStepCache(request.cache);
   const [patchT, patchH, patchW] = rules.patchSize;
-  requireMultiple('width', width, leastCommonMultiple(rules.multiple ?? 1, rules.space * patchW));
-  requireMultiple('height', height, leastCommonMultiple(rules.multiple ?? 1, rules.space * patchH));
+  const asked = { width, height };
+  if (rules.denoisedSize) for (const [name, side] of Object.entries(asked)) requireSide(name, side);
+  const size = rules.denoisedSize?.(asked, request) ?? asked;
+  const { multiple = 1 } = rules;
+  requireMultiple('width', size.width, leastCommonMultiple(multiple, rules.space * patchW));
+  requireMultiple('height', size.height, leastCommonMultiple(multiple, rules.space * patchH));
   requireFrames(numFrames, rules.time, patchT);
   require(Number.isFinite(fps) && fps > 0 && fps <= 1000, 'fps', 'above 0 and at most 1000', fps);
   require(isWhole(steps, 1, mostSteps), 'steps', `1 to ${mostSteps}`, steps);
-  require(Number.isFinite(guidanceScale) &&
-    guidanceScale >= 0, 'guidanceScale', 'a number from 0', guidanceScale);
+  for (const [name, scale] of Object.entries({ guidanceScale, trueGuidanceScale }))
+    require(Number.isFinite(scale) && scale >= 0, name, 'a number from 0', scale);
   require(isWhole(
     seed,
     0,
@@ -181,8 +202,8 @@ export function checkRequest(
 
   const latent = {
     frames: (numFrames - 1) / rules.time + 1,
-    height: height / rules.space,
-    width: width / rules.space,
+    height: size.height / rules.space,
+    width: size.width / rules.space,
   };
   const longest = Math.max(latent.frames / patchT, latent.height / patchH, latent.width / patchW);
   const most = rules.maxTokensPerAxis ?? Number.POSITIVE_INFINITY;
@@ -215,8 +236,12 @@ function isWhole(value: number, least: number, most: number): boolean {
   return Number.isInteger(value) && value >= least && value <= most;
 }
 
+function requireSide(name: string, value: number): void {
+  require(isWhole(value, 1, longestSide), name, `a whole number from 1 to ${longestSide}`, value);
+}
+
 function requireMultiple(name: string, value: number, of: number): void {
-  const most = Math.floor(16_384 / of) * of;
+  const most = Math.floor(longestSide / of) * of;
   const good = isWhole(value, of, most) && value % of === 0;
   const expected = `a multiple of ${of} up to ${most}, the nearest being ${nearest(value, of, of, most)}`;
   require(good, name, expected, value);

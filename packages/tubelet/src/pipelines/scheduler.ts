@@ -1,4 +1,9 @@
-import { type Scheduler, schedulerFromConfig } from '@tubelet/diffusion';
+import {
+  muForTokens,
+  type Schedule,
+  type Scheduler,
+  schedulerFromConfig,
+} from '@tubelet/diffusion';
 import { TubeletError } from '../errors.js';
 
 const classes = {
@@ -39,16 +44,74 @@ export function chooseScheduler(
   }
   if (classes[name] === config._class_name) return flowScheduler(config);
   const shift = Number(config.flow_shift ?? config.shift ?? 1);
+  const shared = { ...pick(config, dynamicOptions), _class_name: classes[name] };
   return schedulerFromConfig(
     name === 'unipc'
       ? {
-          _class_name: classes.unipc,
+          ...shared,
           prediction_type: 'flow_prediction',
           use_flow_sigmas: true,
           flow_shift: shift,
         }
-      : { _class_name: classes['flow-match-euler'], shift },
+      : { ...shared, shift },
   );
+}
+
+/** Of a shift that depends on the request, which both named schedulers have. */
+const dynamicOptions = ['use_dynamic_shifting', 'time_shift_type'];
+
+/**
+ * The schedule of a request. Where the checkpoint's shift depends on it, `mu` is that of diffusers' pipelines.
+ *
+ * @param tokens of the latents
+ * @param sigmas falling, before the shift; the scheduler's own where absent, and where its config has flow sigmas of its own
+ * @throws as {@link chooseScheduler}
+ */
+export function flowSchedule(
+  config: SchedulerConfig,
+  given: SchedulerName | SchedulerConfig | undefined,
+  steps: number,
+  tokens: number,
+  sigmas?: readonly number[],
+): Schedule {
+  const scheduler = chooseScheduler(config, given);
+  const used = typeof given === 'object' ? given : config;
+  const isOwn = given === 'unipc' || used.use_flow_sigmas === true;
+  return scheduler.schedule({
+    precision: 'single',
+    ...(sigmas && !isOwn ? { sigmas } : { steps }),
+    ...(used.use_dynamic_shifting === true && { mu: muForTokens(tokens, shiftRange(used)) }),
+  });
+}
+
+/** With diffusers' defaults. */
+function shiftRange(config: SchedulerConfig) {
+  const number = (name: string, fallback: number) => Number(config[name] ?? fallback);
+  return {
+    base_shift: number('base_shift', 0.5),
+    max_shift: number('max_shift', 1.15),
+    base_image_seq_len: number('base_image_seq_len', 256),
+    max_image_seq_len: number('max_image_seq_len', 4096),
+  };
+}
+
+function pick(config: SchedulerConfig, names: readonly string[]): SchedulerConfig {
+  return Object.fromEntries(Object.entries(config).filter(([name]) => names.includes(name)));
+}
+
+/**
+ * The checkpoint's own scheduler, or one of another config: for models that are not of flow matching.
+ *
+ * @throws TubeletError BAD_INPUT for a name, which stands for a flow scheduler; UNSUPPORTED and BAD_CONFIG for a config
+ */
+export function chooseDiffusionScheduler(
+  config: SchedulerConfig,
+  given: SchedulerName | SchedulerConfig | undefined,
+): Scheduler {
+  if (given === undefined) return schedulerFromConfig(config);
+  if (typeof given === 'object' && given !== null) return schedulerFromConfig(given);
+  const message = `scheduler must be = a scheduler_config.json for this model, got ${given}`;
+  throw new TubeletError('BAD_INPUT', 'generate', message);
 }
 
 function flowScheduler(config: SchedulerConfig): Scheduler {

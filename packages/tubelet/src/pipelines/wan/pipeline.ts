@@ -38,11 +38,11 @@ export async function loadWanPipeline(
   device: Device,
   folder: ModelFolder,
   { maxSequenceLength, dtype }: PipelineOptions,
+  defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype);
-  const [index, defaults, schedulerConfig] = await Promise.all([
+  const [index, schedulerConfig] = await Promise.all([
     folder.json('model_index.json'),
-    wanDefaults(folder),
     folder.json('scheduler', 'scheduler_config.json'),
   ]);
   requireOneTransformer(index);

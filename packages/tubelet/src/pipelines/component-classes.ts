@@ -1,0 +1,64 @@
+import {
+  type Checkpoint,
+  clipTextCheckpoint,
+  ditCheckpoint,
+  fluxCheckpoint,
+  klVaeCheckpoint,
+  latteCheckpoint,
+  parseClipTextConfig,
+  parseDitDiffusersConfig,
+  parseFluxConfig,
+  parseKlVaeConfig,
+  parseLatteConfig,
+  parsePixartConfig,
+  parseSd3Config,
+  parseTextEncoderConfig,
+  parseTinyVaeConfig,
+  parseVitConfig,
+  parseWanConfig,
+  parseWanVaeConfig,
+  pixartCheckpoint,
+  sd3Checkpoint,
+  textEncoderCheckpoint,
+  tinyVaeCheckpoint,
+  vitCheckpoint,
+  wanCheckpoint,
+  wanVaeCheckpoint,
+} from '@tubelet/models';
+
+/** What a model's folder must hold, from its config.json. @throws TubeletError BAD_CONFIG naming the option */
+type ReadCheckpoint = (config: Readonly<Record<string, unknown>>) => Checkpoint;
+
+const clip: ReadCheckpoint = (json) => clipTextCheckpoint(parseClipTextConfig(json));
+const t5: ReadCheckpoint = (json) => textEncoderCheckpoint(parseTextEncoderConfig(json));
+const vit: ReadCheckpoint = (json) => vitCheckpoint(parseVitConfig(json));
+const dit: ReadCheckpoint = (json) => ditCheckpoint(parseDitDiffusersConfig(json));
+const pixart: ReadCheckpoint = (json) => pixartCheckpoint(parsePixartConfig(json));
+
+/** Models that run here, by the names that diffusers and transformers have for them. */
+export const componentClasses: Readonly<Record<string, ReadCheckpoint>> = {
+  AutoencoderKL: (json) => klVaeCheckpoint(parseKlVaeConfig(json)),
+  AutoencoderKLWan: (json) => wanVaeCheckpoint(parseWanVaeConfig(json)),
+  AutoencoderTiny: (json) => tinyVaeCheckpoint(parseTinyVaeConfig(json)),
+  CLIPTextModel: clip,
+  CLIPTextModelWithProjection: clip,
+  DiTTransformer2DModel: dit,
+  FluxTransformer2DModel: (json) => fluxCheckpoint(parseFluxConfig(json)),
+  LatteTransformer3DModel: (json) => latteCheckpoint(parseLatteConfig(json)),
+  PixArtTransformer2DModel: pixart,
+  SD3Transformer2DModel: (json) => sd3Checkpoint(parseSd3Config(json)),
+  T5EncoderModel: t5,
+  // The class that DiT and PixArt-alpha were published as.
+  Transformer2DModel: (json) => (json.norm_type === 'ada_norm_single' ? pixart : dit)(json),
+  UMT5EncoderModel: t5,
+  ViTForImageClassification: vit,
+  ViTModel: vit,
+  WanTransformer3DModel: (json) => wanCheckpoint(parseWanConfig(json)),
+};
+
+/** The class a config.json says it is of. */
+export function classOfConfig(config: Readonly<Record<string, unknown>>): string | undefined {
+  const { _class_name: diffusers, architectures } = config;
+  const name = diffusers ?? (Array.isArray(architectures) ? architectures[0] : undefined);
+  return typeof name === 'string' ? name : undefined;
+}

@@ -1,0 +1,140 @@
+import { packPixart, parsePixartConfig, pixart, pixartCheckpoint } from '@tubelet/models';
+import { type Device, growingPlan, openWeights } from '@tubelet/runtime';
+import { TubeletError } from '../../errors.js';
+import { cleanCaption } from '../../text/index.js';
+import { readDTypes } from '../dtypes.js';
+import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
+import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
+import { latentMath } from '../latents.js';
+import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
+import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import {
+  createPipeline,
+  type Pipeline,
+  type PipelineOptions,
+  requireMatching,
+} from '../pipeline.js';
+import { type EncodedPrompt, encodeRequest, type PromptEncoder } from '../prompts.js';
+import type { CheckedRequest, GenerateRequest } from '../request.js';
+import { chooseDiffusionScheduler } from '../scheduler.js';
+import { loadT5, type T5Options } from '../t5.js';
+import { binnedSize, resizeAndCrop } from './resolution-bins.js';
+
+/** Those of diffusers' PixArtAlphaPipeline and PixArtSigmaPipeline: the trained square. */
+export async function pixartDefaults(
+  folder: ModelFolder,
+  maxSequenceLength: number,
+): Promise<GenerationDefaults> {
+  const config = parsePixartConfig(await folder.json('transformer', 'config.json'));
+  const side = config.sampleSize * (await readVaeFactor(folder));
+  return readGenerationDefaults(folder, {
+    width: side,
+    height: side,
+    numFrames: 1,
+    fps: 1,
+    steps: 20,
+    guidanceScale: 4.5,
+    maxSequenceLength,
+  });
+}
+
+/** PixArt alpha and sigma: text to image (diffusers 0.42.1, PixArtAlphaPipeline, PixArtSigmaPipeline). */
+export async function loadPixartPipeline(
+  device: Device,
+  folder: ModelFolder,
+  { maxSequenceLength, dtype }: PipelineOptions,
+  defaults: GenerationDefaults,
+): Promise<Pipeline> {
+  const dtypes = readDTypes(dtype);
+  const schedulerConfig = await folder.json('scheduler', 'scheduler_config.json');
+  chooseDiffusionScheduler(schedulerConfig, undefined);
+  const [prompts, config, weights, autoencoder] = await Promise.all([
+    loadPixartPrompts(device, folder, {
+      maxLength: maxSequenceLength ?? defaults.maxSequenceLength,
+      precision: dtypes.textEncoder,
+    }),
+    folder.json('transformer', 'config.json').then(parsePixartConfig),
+    openWeights(folder.path('transformer')),
+    loadKlAutoencoder(device, folder, dtypes.vae),
+  ]);
+  requireCheckpoint(pixartCheckpoint(config), weights);
+  const { inChannels, outChannels, patchSize, sizeConditions } = config;
+  const predictions = outChannels === 2 * inChannels ? 2 : 1;
+  requireMatching([
+    ['caption_channels of the transformer', prompts.dim, config.captionChannels],
+    ['in_channels of the transformer', autoencoder.config.latentChannels, inChannels],
+    ['out_channels of the transformer', predictions * inChannels, outChannels],
+    ['out_channels of the autoencoder', 3, autoencoder.config.outChannels],
+  ]);
+  const { space } = autoencoder;
+  const plan = growingPlan(device, pixart(config), weights, { precision: dtypes.transformer });
+  const pixels = ({ latent }: CheckedRequest) => {
+    return { height: latent.height * space, width: latent.width * space };
+  };
+
+  return createPipeline<EncodedPrompt>({
+    device,
+    math: latentMath(device),
+    defaults,
+    takes: ['prompt', 'negativePrompt', 'resolutionBinning'],
+    sizes: {
+      space,
+      time: 1,
+      patchSize: [1, patchSize, patchSize],
+      latentChannels: inChannels,
+      denoisedSize: (size, request) =>
+        usesBins(request, config.sampleSize) ? binnedSize(size, config.sampleSize * 8) : size,
+    },
+    weights: [...prompts.weights, weights, autoencoder.weights],
+    prompts,
+    schedule: ({ scheduler }, { steps }) =>
+      chooseDiffusionScheduler(schedulerConfig, scheduler).schedule({ steps }),
+    condition: (request, checked) => encodeRequest(prompts, request, checked),
+    async prepare(checked, branches) {
+      const images = branches.map(({ ids }) => ({ ...checked.latent, textTokens: ids.length }));
+      const { sizes, inputs } = packPixart(config, images);
+      const { height, width } = pixels(checked);
+      const each = (value: number) => new Float32Array(branches.length).fill(value);
+      const conditions = sizeConditions && {
+        imageHeight: each(height),
+        imageWidth: each(width),
+        aspectRatio: each(height / width),
+      };
+      const text = joined(branches.map(({ embeddings }) => embeddings));
+      const packed = { sizes: { ...sizes }, inputs: { ...inputs, ...conditions, text } };
+      const rows = (timestep: number) => branches.map(() => timestep);
+      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+    },
+    predictions,
+    async *decode(latents, checked, options) {
+      for await (const picture of autoencoder.decode(latents, checked.latent, options))
+        yield resizeAndCrop(picture, pixels(checked), checked);
+    },
+  });
+}
+
+function usesBins({ resolutionBinning = true }: GenerateRequest, sampleSize: number): boolean {
+  const isTrained = [32, 64, 128, 256].includes(sampleSize);
+  if (!resolutionBinning || isTrained) return resolutionBinning;
+  const message = `resolutionBinning must be = false for sample_size ${sampleSize}, which has no table of sizes, got true`;
+  throw new TubeletError('BAD_INPUT', 'generate', message);
+}
+
+/** Texts are cleaned, and their padding is not attended. */
+async function loadPixartPrompts(
+  device: Device,
+  folder: ModelFolder,
+  options: T5Options,
+): Promise<PromptEncoder & { readonly dim: number }> {
+  const { tokenizer, maxLength, dim, weights, encode } = await loadT5(device, folder, options);
+  return {
+    dim,
+    weights: [weights],
+    tokenize: (prompt) => [tokenizer.encode(cleanCaption(prompt), { maxLength })],
+    async encode(texts, options) {
+      const tokens = texts.map(([text]) => text!.ids);
+      const found = await encode(tokens, options);
+      return tokens.map((ids, i) => ({ ids, embeddings: found[i]! }));
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { type GenerateRequest, loadPipeline, type Pipeline } from 'tubelet';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder, writePipeline } from './tiny-folder.js';
+import { flux, pixart, sd3 } from './tiny-image-pipelines.js';
+
+const families = { pixart, sd3, flux };
+type Family = keyof typeof families;
+
+const pipes = new Map<Family, Pipeline>();
+const folder = await temporaryFolder();
+beforeAll(async () => {
+  for (const [name, tiny] of Object.entries(families)) {
+    await writePipeline(join(folder.path, name), tiny);
+    pipes.set(
+      name as Family,
+      await loadPipeline(join(folder.path, name), { threads: 2, maxSequenceLength: 10 }),
+    );
+  }
+});
+afterAll(async () => {
+  for (const pipe of pipes.values()) await pipe.dispose();
+  await folder.remove();
+});
+
+const request: GenerateRequest = { prompt: 'the cat', width: 64, height: 48, steps: 2, seed: 5 };
+
+describe.for(Object.keys(families) as Family[])('%s', (name) => {
+  const pipe = () => pipes.get(name)!;
+
+  it('makes one frame of the size asked for', async () => {
+    const { frames, width, height, latents } = await pipe().generate(request);
+    expect(frames.map((frame) => frame.length)).toEqual([64 * 48 * 3]);
+    expect({ width, height }).toEqual({ width: 64, height: 48 });
+    expect(latents.every(Number.isFinite)).toBe(true);
+    expect(new Set(frames[0]).size).toBeGreaterThan(16);
+  });
+
+  it('gives each of several requests the bytes it has alone', async () => {
+    const requests = [
+      request,
+      { ...request, width: 32, seed: 6, prompt: 'a' },
+      { ...request, guidanceScale: 1 },
+    ];
+    const together = await Promise.all(requests.map((each) => pipe().generate(each)));
+    for (const [i, each] of requests.entries()) {
+      const alone = await pipe().generate(each);
+      expect(alone.latents).toEqual(together[i]!.latents);
+      expect(alone.frames).toEqual(together[i]!.frames);
+    }
+    expect(together[1]!.frames).not.toEqual(together[0]!.frames);
+    expect(together[2]!.frames).not.toEqual(together[0]!.frames);
+  });
+
+  it('follows prompt, seed and given latents', async () => {
+    const { latents } = await pipe().generate(request);
+    const other = await pipe().generate({ ...request, prompt: 'the cats' });
+    expect(other.latents).not.toEqual(latents);
+    const given = new Float32Array(latents.length).fill(0.5);
+    const [a, b] = [
+      await pipe().generate({ ...request, latents: given, seed: 1 }),
+      await pipe().generate({ ...request, latents: given, seed: 2 }),
+    ];
+    expect(a.latents).toEqual(b.latents);
+    expect(a.latents).not.toEqual(latents);
+  });
+
+  it('decodes in tiles', async () => {
+    const plain = await pipe().generate(request);
+    const tiled = await pipe().generate({ ...request, tiling: true });
+    expect(tiled.latents).toEqual(plain.latents);
+    expect(tiled.frames[0]).toHaveLength(plain.frames[0]!.length);
+    expect(tiled.frames).not.toEqual(plain.frames);
+  });
+
+  const refused: readonly (readonly [string, Record<string, unknown>, RegExp])[] = [
+    ['frames', { numFrames: 5 }, /numFrames must be = 1 for this model, got 5/],
+    ['an image', { image: new Uint8Array() }, /image must be = absent for this model/],
+    ['a cache', { cache: { kind: 'first-block', threshold: 0.1 } }, /kind must be = taylor/],
+    ['a scale', { guidanceScale: -1 }, /guidanceScale must be = a number from 0/],
+  ];
+  it.for(refused)('refuses %s', async ([, change, message]) => {
+    await expect(pipe().generate({ ...request, ...change })).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,95 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomWeights } from '@tubelet/testing';
+import { componentClasses } from '../../src/pipelines/component-classes.js';
+import { clipTokenizer, unigramTokenizer } from '../text/tiny-tokenizers.js';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What a diffusers folder is made of; weights are random, and the same every time. */
+export interface TinyPipeline {
+  readonly className: string;
+  /** By the names of their folders: class and config. */
+  readonly models: Readonly<Record<string, readonly [className: string, config: Json]>>;
+  readonly scheduler: Json;
+  readonly tokenizers?: Readonly<Record<string, 'clip' | 't5'>>;
+  /** More of model_index.json. */
+  readonly index?: Json;
+}
+
+const tokenizerConfigs = {
+  clip: {
+    model_max_length: 12,
+    bos_token: '<|startoftext|>',
+    eos_token: '<|endoftext|>',
+    pad_token: '<|endoftext|>',
+  },
+  t5: { model_max_length: 64, eos_token: '</s>', pad_token: '<pad>', unk_token: '<unk>' },
+};
+
+/** Writes what `save_pretrained` would. */
+export async function writePipeline(directory: string, of: TinyPipeline): Promise<void> {
+  const index: Record<string, unknown> = { _class_name: of.className, ...of.index };
+  const put = async (value: Json, ...path: string[]) => {
+    const file = join(directory, ...path);
+    await mkdir(join(file, '..'), { recursive: true });
+    await writeFile(file, JSON.stringify(value));
+  };
+  for (const [name, [className, config]] of Object.entries(of.models)) {
+    const isOfTransformers = /EncoderModel$|^CLIP|^Llama/.test(className);
+    index[name] = [isOfTransformers ? 'transformers' : 'diffusers', className];
+    const kind = isOfTransformers ? { architectures: [className] } : { _class_name: className };
+    await put({ ...kind, ...config }, name, 'config.json');
+    await writeModel(directory, name, className, { ...kind, ...config });
+  }
+  for (const [name, kind] of Object.entries(of.tokenizers ?? {})) {
+    index[name] = ['transformers', 'PreTrainedTokenizerFast'];
+    const json = kind === 'clip' ? clipTokenizer() : unigramTokenizer(true);
+    await put(json, name, 'tokenizer.json');
+    await put(tokenizerConfigs[kind], name, 'tokenizer_config.json');
+  }
+  index.scheduler = ['diffusers', of.scheduler._class_name];
+  await put(of.scheduler, 'scheduler', 'scheduler_config.json');
+  await put(index, 'model_index.json');
+}
+
+/** Random weights of a model, some changed: new values, or null to leave one out. */
+export async function writeModel(
+  directory: string,
+  name: string,
+  className: string,
+  config: Json,
+  changes: Readonly<Record<string, readonly number[] | null>> = {},
+): Promise<void> {
+  const weights = randomWeights(componentClasses[className]!(config).graphs);
+  const tensors = new Map<string, readonly number[]>();
+  for (const [tensor, { shape }] of weights) tensors.set(tensor, shape);
+  for (const [tensor, shape] of Object.entries(changes)) {
+    if (shape) tensors.set(tensor, shape);
+    else tensors.delete(tensor);
+  }
+  const header: Record<string, unknown> = {};
+  const parts: Uint8Array[] = [];
+  let end = 0;
+  for (const [tensor, shape] of tensors) {
+    const count = shape.reduce((product, size) => product * size, 1);
+    const known = weights.get(tensor)?.values;
+    const values = known?.length === count ? Float32Array.from(known) : new Float32Array(count);
+    header[tensor] = { dtype: 'F32', shape, data_offsets: [end, end + 4 * count] };
+    end += 4 * count;
+    parts.push(new Uint8Array(values.buffer));
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  await mkdir(join(directory, name), { recursive: true });
+  const file = join(directory, name, 'model.safetensors');
+  await writeFile(file, Buffer.concat([length, text, ...parts]));
+}
+
+/** A folder that is taken away again. */
+export async function temporaryFolder() {
+  const path = await mkdtemp(join(tmpdir(), 'tubelet-'));
+  return { path, remove: () => rm(path, { recursive: true }) };
+}

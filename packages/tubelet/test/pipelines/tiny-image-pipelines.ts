@@ -1,0 +1,115 @@
+import type { TinyPipeline } from './tiny-folder.js';
+
+const t5 = {
+  model_type: 't5',
+  vocab_size: 270,
+  d_model: 24,
+  d_kv: 8,
+  d_ff: 32,
+  num_layers: 1,
+  num_heads: 2,
+  feed_forward_proj: 'gated-gelu',
+};
+
+const clip = {
+  vocab_size: 520,
+  hidden_size: 16,
+  intermediate_size: 32,
+  num_hidden_layers: 3,
+  num_attention_heads: 2,
+  max_position_embeddings: 12,
+  eos_token_id: 517,
+  projection_dim: 8,
+};
+
+const vae = {
+  block_out_channels: [8, 8, 8, 8],
+  down_block_types: Array(4).fill('DownEncoderBlock2D'),
+  up_block_types: Array(4).fill('UpDecoderBlock2D'),
+  norm_num_groups: 4,
+  latent_channels: 4,
+  sample_size: 32,
+  scaling_factor: 1.5,
+};
+
+const attention = { num_attention_heads: 2, attention_head_dim: 12, num_layers: 2 };
+
+export const pixart: TinyPipeline = {
+  className: 'PixArtAlphaPipeline',
+  models: {
+    text_encoder: ['T5EncoderModel', t5],
+    transformer: [
+      'PixArtTransformer2DModel',
+      {
+        ...attention,
+        sample_size: 32,
+        in_channels: 4,
+        out_channels: 8,
+        cross_attention_dim: 24,
+        caption_channels: 24,
+        use_additional_conditions: true,
+      },
+    ],
+    vae: ['AutoencoderKL', vae],
+  },
+  tokenizers: { tokenizer: 't5' },
+  scheduler: { _class_name: 'DPMSolverMultistepScheduler', beta_schedule: 'linear' },
+};
+
+export const sd3: TinyPipeline = {
+  className: 'StableDiffusion3Pipeline',
+  models: {
+    text_encoder: ['CLIPTextModelWithProjection', clip],
+    text_encoder_2: ['CLIPTextModelWithProjection', { ...clip, hidden_size: 8, projection_dim: 4 }],
+    text_encoder_3: ['T5EncoderModel', t5],
+    transformer: [
+      'SD3Transformer2DModel',
+      {
+        ...attention,
+        sample_size: 8,
+        in_channels: 4,
+        caption_projection_dim: 24,
+        joint_attention_dim: 24,
+        pooled_projection_dim: 12,
+        pos_embed_max_size: 12,
+        qk_norm: 'rms_norm',
+        dual_attention_layers: [0],
+      },
+    ],
+    vae: [
+      'AutoencoderKL',
+      { ...vae, shift_factor: 0.1, use_quant_conv: false, use_post_quant_conv: false },
+    ],
+  },
+  tokenizers: { tokenizer: 'clip', tokenizer_2: 'clip', tokenizer_3: 't5' },
+  scheduler: { _class_name: 'FlowMatchEulerDiscreteScheduler', shift: 3 },
+};
+
+export const flux: TinyPipeline = {
+  className: 'FluxPipeline',
+  models: {
+    text_encoder: ['CLIPTextModel', clip],
+    text_encoder_2: ['T5EncoderModel', t5],
+    transformer: [
+      'FluxTransformer2DModel',
+      {
+        num_attention_heads: 2,
+        attention_head_dim: 12,
+        axes_dims_rope: [4, 4, 4],
+        num_layers: 1,
+        num_single_layers: 1,
+        in_channels: 16,
+        joint_attention_dim: 24,
+        pooled_projection_dim: 16,
+        guidance_embeds: true,
+      },
+    ],
+    vae: ['AutoencoderKL', { ...vae, shift_factor: 0.1 }],
+  },
+  tokenizers: { tokenizer: 'clip', tokenizer_2: 't5' },
+  scheduler: {
+    _class_name: 'FlowMatchEulerDiscreteScheduler',
+    shift: 3,
+    use_dynamic_shifting: true,
+  },
+};
