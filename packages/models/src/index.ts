@@ -13,6 +13,26 @@ export { type FluxConfig, parseFluxConfig } from './flux/config.js';
 export { fluxTransformer } from './flux/model.js';
 export { type FluxImage, type FluxPacking, packFlux } from './flux/pack.js';
 export { fluxCheckpoint } from './flux/weights.js';
+export { type HunyuanConfig, parseHunyuanConfig } from './hunyuan/config.js';
+export { hunyuanTransformer } from './hunyuan/model.js';
+export { type HunyuanClip, type HunyuanPacking, packHunyuan } from './hunyuan/pack.js';
+export { hunyuanCheckpoint } from './hunyuan/weights.js';
+export { type HunyuanVaeConfig, parseHunyuanVaeConfig } from './hunyuan-vae/config.js';
+export {
+  type HunyuanVaeSize,
+  hunyuanVaeDecoder,
+  hunyuanVaeEncoder,
+} from './hunyuan-vae/model.js';
+export {
+  blendSpan,
+  type HunyuanTilePlan,
+  type HunyuanTileSize,
+  hunyuanTileSize,
+  planHunyuanDecode,
+  planHunyuanEncode,
+  type SpanPlan,
+} from './hunyuan-vae/tiles.js';
+export { hunyuanVaeCheckpoint } from './hunyuan-vae/weights.js';
 export { type KlVaeConfig, klVaeFactor, parseKlVaeConfig } from './kl-vae/config.js';
 export { type KlVaeSize, klVaeDecoder, klVaeEncoder } from './kl-vae/model.js';
 export { planKlVaeDecode, planKlVaeEncode } from './kl-vae/tiles.js';
@@ -22,6 +42,10 @@ export { type LatteConfig, parseLatteConfig } from './latte/config.js';
 export { latte } from './latte/model.js';
 export { type LatteClip, type LattePacking, packLatte } from './latte/pack.js';
 export { latteCheckpoint } from './latte/weights.js';
+export { type MochiConfig, parseMochiConfig } from './mochi/config.js';
+export { mochiTransformer } from './mochi/model.js';
+export { type MochiClip, type MochiPacking, packMochi } from './mochi/pack.js';
+export { mochiCheckpoint } from './mochi/weights.js';
 export type { ImageSize } from './packing.js';
 export { type PixartConfig, parsePixartConfig } from './pixart/config.js';
 export { pixart } from './pixart/model.js';

@@ -16,19 +16,18 @@ export interface JointAttentionConfig {
   readonly heads: number;
   /** RMS norm of every query's and key's head. */
   readonly qkNorm: boolean;
-  /** Positions: of image queries and of all keys; text has none. */
-  readonly rotate?: {
-    readonly image: (q: Tensor) => Tensor;
-    readonly keys: (k: Tensor) => Tensor;
-  };
+  /** Of those norms; 1e-6 by default. */
+  readonly epsilon?: number;
+  /** Whether the projections have biases; they have. */
+  readonly bias?: boolean;
+  /** Turns image queries and keys by their positions; text has none. */
+  readonly rotate?: (x: Tensor) => Tensor;
 }
-
-const epsilon = 1e-6;
 
 /** RMS norm of each head, one weight for all. */
 export function headNorm(w: Weights, x: Tensor, config: JointAttentionConfig): Tensor {
   if (!config.qkNorm) return x;
-  const { hiddenSize, heads } = config;
+  const { hiddenSize, heads, epsilon = 1e-6 } = config;
   const weight = w.get('weight', [hiddenSize / heads]);
   return rmsNorm(x, { weight, groups: heads, epsilon });
 }
@@ -37,7 +36,7 @@ export function headNorm(w: Weights, x: Tensor, config: JointAttentionConfig): T
  * Image and text with projections of their own in one attention (MMDiT, Esser et al. 2024), in diffusers' names.
  *
  * @param image [T, D]
- * @param text [textTokens, D]
+ * @param text [textTokens, D], or of another width
  * @returns what each attended, before its output projection; text only where it `asks`
  */
 export function jointAttention(
@@ -48,19 +47,17 @@ export function jointAttention(
   config: JointAttentionConfig,
   asks: boolean,
 ): { readonly image: Tensor; readonly text?: Tensor } {
-  const { hiddenSize: D, heads, rotate } = config;
+  const { hiddenSize: D, heads, bias = true, rotate = (x) => x } = config;
   const options = { heads, scale: 1 / Math.sqrt(D / heads) };
-  const own = fusedLinear(w, image, ['to_q', 'to_k', 'to_v'], D); // [T, 3D]
+  const own = fusedLinear(w, image, ['to_q', 'to_k', 'to_v'], D, { bias }); // [T, 3D]
   const names = asks ? ['add_q_proj', 'add_k_proj', 'add_v_proj'] : ['add_k_proj', 'add_v_proj'];
-  const added = fusedLinear(w, text, names, D); // [textTokens, 3D or 2D]
+  const added = fusedLinear(w, text, names, D, { bias }); // [textTokens, 3D or 2D]
   const first = asks ? D : 0;
-  const imageK = headNorm(w.at('norm_k'), columns(own, D, D), config);
+  const imageK = rotate(headNorm(w.at('norm_k'), columns(own, D, D), config));
   const textK = headNorm(w.at('norm_added_k'), columns(added, first, D), config);
-  const keys = gather(joint.index, imageK, textK); // [joint, D]
+  const k = gather(joint.index, imageK, textK); // [joint, D]
   const v = gather(joint.index, columns(own, 2 * D, D), columns(added, first + D, D)); // [joint, D]
-  const k = rotate ? rotate.keys(keys) : keys;
-  const normed = headNorm(w.at('norm_q'), columns(own, 0, D), config);
-  const q = rotate ? rotate.image(normed) : normed;
+  const q = rotate(headNorm(w.at('norm_q'), columns(own, 0, D), config));
   const attended = attention(q, k, v, joint.imageSegments, options); // [T, D]
   if (!asks) return { image: attended };
   const textQ = headNorm(w.at('norm_added_q'), columns(added, 0, D), config);

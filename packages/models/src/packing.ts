@@ -22,13 +22,14 @@ export interface ImageSize {
   readonly width: number;
 }
 
-/** Images of `channels` channels in patches, as patchify and unpatchify read them: [images, 5]. */
+/** Images, or clips of so many frames, of `channels` channels in patches, as patchify and unpatchify read them: [images, 5]. */
 export function imageGeometry(
-  images: readonly ImageSize[],
+  images: readonly (ImageSize & { readonly frames?: number })[],
   channels: number,
   tokens: readonly number[],
 ): { readonly geometry: Int32Array; readonly elements: number } {
-  const elements = startsOf(images.map(({ height, width }) => channels * height * width));
-  const rows = images.map(({ height, width }, i) => [elements[i], tokens[i], 1, height, width]);
+  const sizes = images.map(({ frames = 1, height, width }) => [frames, height, width]);
+  const elements = startsOf(sizes.map((size) => size.reduce((a, b) => a * b, channels)));
+  const rows = sizes.map((size, i) => [elements[i], tokens[i], ...size]);
   return { geometry: Int32Array.from(rows.flat()), elements: elements[images.length] };
 }

@@ -1,13 +1,11 @@
 import { readConfig } from '../config-reader.js';
+import type { FluxBlockConfig } from './block.js';
 
 /** Config of a FLUX.1 transformer, dev and schnell. */
-export interface FluxConfig {
+export interface FluxConfig extends FluxBlockConfig {
   /** Values of a token: channels of the latents times the pipeline's 2x2 patch. */
   readonly inChannels: number;
   readonly outChannels: number;
-  readonly hiddenSize: number;
-  readonly heads: number;
-  readonly headDim: number;
   /** Blocks with weights of their own for image and text. */
   readonly doubleLayers: number;
   /** Blocks that see both as one. */
@@ -38,6 +36,8 @@ export function parseFluxConfig(json: unknown): FluxConfig {
     hiddenSize: heads * headDim,
     heads,
     headDim,
+    ffnDim: 4 * heads * headDim,
+    qkNorm: true,
     doubleLayers: read.integer('num_layers', { most: 1024, default: 19 }),
     singleLayers: read.integer('num_single_layers', { most: 1024, default: 38 }),
     textDim: read.integer('joint_attention_dim', { most: 65_536, default: 4096 }),

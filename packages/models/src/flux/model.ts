@@ -13,6 +13,7 @@ import {
   timestepEmbedding,
   unpatchify,
 } from '@tubelet/graph';
+import { embedder } from '../embedder.js';
 import { linearLayer, type Weights, weightsOf } from '../weights.js';
 import { doubleBlock, epsilon, type FluxCondition, singleBlock } from './block.js';
 import type { FluxConfig } from './config.js';
@@ -110,17 +111,14 @@ function latentPatches(g: GraphBuilder, side: number) {
 function embedCondition(w: Weights, { hiddenSize: D, pooledDim, guidance }: FluxConfig): Tensor {
   const { g } = w;
   const rows = g.symbol('rows');
-  const two = (part: string, x: Tensor) => {
-    const at = w.at(part);
-    const h = linearLayer(at.at('linear_1'), x, D, { activation: 'silu' });
-    return linearLayer(at.at('linear_2'), h, D); // [R, D]
-  };
   const thousand = g.constant('thousand', Float32Array.of(1000));
   const features = (input: string) => {
     const x = reshape(g.input(input, [rows]), [rows, 1]);
     return timestepEmbedding(reshape(multiply(x, thousand), [rows]), { dim: 256 }); // [R, 256]
   };
-  const time = two('timestep_embedder', features('timestep'));
-  const told = guidance ? add(time, two('guidance_embedder', features('guidance'))) : time;
-  return add(told, two('text_embedder', g.input('pooled', [rows, pooledDim])));
+  const time = embedder(w.at('timestep_embedder'), features('timestep'), D); // [R, D]
+  const told = guidance
+    ? add(time, embedder(w.at('guidance_embedder'), features('guidance'), D))
+    : time;
+  return add(told, embedder(w.at('text_embedder'), g.input('pooled', [rows, pooledDim]), D));
 }

@@ -82,13 +82,14 @@ export function sd3Block(
   }
 }
 
-/** GELU tanh between two layers, four times as wide. */
+/** GELU tanh between two layers, `inner` wide, by default four times as wide as x. */
 export function feedForward(
   w: Weights,
   x: Tensor,
   back: Parameters<typeof linearLayer>[3],
+  inner = 4 * Number(x.shape[1]),
 ): Tensor {
   const D = Number(x.shape[1]);
-  const up = linearLayer(w.at('net.0.proj'), x, 4 * D, { activation: 'gelu_tanh' }); // [T, 4D]
+  const up = linearLayer(w.at('net.0.proj'), x, inner, { activation: 'gelu_tanh' }); // [T, inner]
   return linearLayer(w.at('net.2'), up, D, back); // [T, D]
 }

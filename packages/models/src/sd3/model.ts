@@ -10,6 +10,7 @@ import {
   timestepEmbedding,
   unpatchify,
 } from '@tubelet/graph';
+import { embedder } from '../embedder.js';
 import { linearLayer, type Weights, weightsOf } from '../weights.js';
 import { epsilon, type Sd3Condition, type Streams, sd3Block } from './block.js';
 import type { Sd3Config } from './config.js';
@@ -97,12 +98,8 @@ function embedImage(w: Weights, config: Sd3Config): Tensor {
 /** Timestep and pooled text. */
 function embedCondition(w: Weights, { hiddenSize: D, pooledDim }: Sd3Config): Tensor {
   const rows = w.g.symbol('rows');
-  const two = (part: string, x: Tensor) => {
-    const at = w.at(part);
-    const h = linearLayer(at.at('linear_1'), x, D, { activation: 'silu' });
-    return linearLayer(at.at('linear_2'), h, D); // [R, D]
-  };
   const features = timestepEmbedding(w.g.input('timestep', [rows]), { dim: 256 }); // [R, 256]
   const pooled = w.g.input('pooled', [rows, pooledDim]);
-  return add(two('timestep_embedder', features), two('text_embedder', pooled));
+  const time = embedder(w.at('timestep_embedder'), features, D); // [R, D]
+  return add(time, embedder(w.at('text_embedder'), pooled, D));
 }

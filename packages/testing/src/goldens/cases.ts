@@ -2,8 +2,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkDitCase, checkDitDiffusersCase } from './dit.js';
 import { checkFluxCase } from './flux.js';
+import { checkHunyuanCase } from './hunyuan.js';
 import { checkKlVaeCase } from './kl-vae.js';
 import { checkLatteCase } from './latte.js';
+import { checkMochiCase } from './mochi.js';
 import { checkPixartCase } from './pixart.js';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
 import { checkSd3Case } from './sd3.js';
@@ -35,8 +37,10 @@ const checks: Readonly<Record<string, Check>> = {
   sd3: checkSd3Case,
   vit: checkVitCase,
   flux: checkFluxCase,
+  hunyuan: checkHunyuanCase,
   'kl-vae': checkKlVaeCase,
   latte: checkLatteCase,
+  mochi: checkMochiCase,
   samplers: checkSamplerCase,
   sprites: checkSpritesCase,
   'text-encoders': checkTextEncoderCase,

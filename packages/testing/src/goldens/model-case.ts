@@ -43,3 +43,14 @@ export function channelsLast({ shape, values }: FixtureTensor): FixtureTensor {
   const moved = values.map((_, i) => values[(i % channels) * places + Math.floor(i / channels)]);
   return { shape: [...rest, channels], values: moved };
 }
+
+/** The rows of each sample that its mask keeps: texts without padding. */
+export function keptRows(tensors: Tensors, name: string, maskName: string): Float64Array[] {
+  const [batch, mask] = [tensorOf(tensors, name), tensorOf(tensors, maskName)];
+  const width = batch.shape[2];
+  return Array.from({ length: batch.shape[0] }, (_, i) => {
+    const kept = sampleOf(mask, i).values;
+    const { values } = sampleOf(batch, i);
+    return Float64Array.from(values.filter((_, at) => kept[Math.floor(at / width)] === 1));
+  });
+}

@@ -1,0 +1,7 @@
+import type { Checkpoint } from '../weights.js';
+import type { HunyuanConfig } from './config.js';
+import { hunyuanTransformer } from './model.js';
+
+export function hunyuanCheckpoint(config: HunyuanConfig): Checkpoint {
+  return { graphs: [hunyuanTransformer(config)], unused: [] };
+}

@@ -1,0 +1,111 @@
+import { TubeletError } from '@tubelet/graph';
+import { packJoint } from '../joint-pack.js';
+import { imageGeometry, partOf, segmentTable, startsOf } from '../packing.js';
+import type { MochiConfig } from './config.js';
+import { mochiRotary } from './rotary.js';
+
+/** One clip of a run; a guided request is two of them. Sizes are those of the latents. */
+export interface MochiClip {
+  readonly frames: number;
+  readonly height: number;
+  readonly width: number;
+  /** Tokens of its text without padding: the mask's ones, which come first; 0 where the text is empty. */
+  readonly textTokens: number;
+}
+
+/** Clips laid one after another, each with a row of its own. */
+export interface MochiPacking {
+  readonly sizes: {
+    readonly segments: number;
+    readonly elements: number;
+    readonly outputElements: number;
+    readonly tokens: number;
+    readonly textTokens: number;
+    readonly joint: number;
+    readonly pool: number;
+  };
+  readonly inputs: {
+    /** [segments, 5] */
+    readonly geometry: Int32Array;
+    readonly outputGeometry: Int32Array;
+    /** [tokens], [textTokens] */
+    readonly row: Int32Array;
+    readonly textRow: Int32Array;
+    /** [joint] */
+    readonly jointIndex: Int32Array;
+    /** [pool], each clip's mean before its text */
+    readonly poolIndex: Int32Array;
+    /** [segments, 4] */
+    readonly imageSegments: Int32Array;
+    readonly textSegments: Int32Array;
+    readonly textMeanSegments: Int32Array;
+    readonly poolSegments: Int32Array;
+    /** [tokens, hiddenSize / 2] */
+    readonly cos: Float32Array;
+    readonly sin: Float32Array;
+  };
+}
+
+/**
+ * Packs clips of any sizes into one run of {@link mochiTransformer}.
+ *
+ * @param frequencies the checkpoint's `pos_frequencies` [3, heads, headDim / 2]
+ */
+export function packMochi(
+  config: MochiConfig,
+  clips: readonly MochiClip[],
+  frequencies: ArrayLike<number>,
+): MochiPacking {
+  if (clips.length === 0) fail('clips', 'at least one', 'none');
+  const expected = (3 * config.hiddenSize) / 2;
+  if (frequencies.length !== expected)
+    fail('pos_frequencies', `${expected} numbers`, frequencies.length);
+  const grids = clips.map((clip) => gridOf(config, clip));
+  const counts = grids.map(([frames, rows, columns]) => frames * rows * columns);
+  const texts = clips.map(({ textTokens }) => textTokens);
+  const ones = counts.map(() => 1);
+  const { starts, ...joint } = packJoint(counts, texts, 'image-first');
+  const pool = packJoint(ones, texts, 'image-first');
+  const segments = clips.length;
+  const input = imageGeometry(clips, config.inChannels, starts.images);
+  const output = imageGeometry(clips, config.outChannels, starts.images);
+  return {
+    sizes: {
+      segments,
+      elements: input.elements,
+      outputElements: output.elements,
+      tokens: starts.images[segments],
+      textTokens: starts.texts[segments],
+      joint: starts.joint[segments],
+      pool: pool.jointIndex.length,
+    },
+    inputs: {
+      geometry: input.geometry,
+      outputGeometry: output.geometry,
+      row: partOf(counts),
+      textRow: partOf(texts),
+      ...joint,
+      poolIndex: pool.jointIndex,
+      textMeanSegments: segmentTable(startsOf(ones), starts.texts),
+      poolSegments: pool.imageSegments,
+      ...mochiRotary(config, grids, frequencies),
+    },
+  };
+}
+
+function gridOf({ patchSize }: MochiConfig, clip: MochiClip): [number, number, number] {
+  const along = (axis: 'frames' | 'height' | 'width', patch: number) => {
+    const size = clip[axis] / patch;
+    if (!Number.isInteger(size) || size < 1)
+      fail(`latent ${axis}`, `a multiple of ${patch}`, clip[axis]);
+    return size;
+  };
+  const { textTokens } = clip;
+  if (!Number.isInteger(textTokens) || textTokens < 0)
+    fail('text tokens', 'a whole number from 0', textTokens);
+  return [along('frames', 1), along('height', patchSize), along('width', patchSize)];
+}
+
+function fail(what: string, expected: string, got: string | number): never {
+  throw new TubeletError('BAD_INPUT', 'mochi', `${what} must be = ${expected}, got ${got}`);
+}
