@@ -70,6 +70,14 @@ test('positions are spread over a fixed area, counted from the middle; a text ma
   expect([...inputs.textMeanSegments]).toEqual([0, 1, 0, 0, 1, 2, 0, 3]);
 });
 
+test('a run without any text has one row of it, which nothing attends', () => {
+  const empty = { frames: 1, height: 2, width: 2, textTokens: 0 };
+  const { inputs, sizes } = packMochi(config, [empty, empty], Array<number>(6).fill(0));
+  expect(sizes).toMatchObject({ textTokens: 1, joint: 2, pool: 2 });
+  expect([...inputs.textRow]).toEqual([0]);
+  expect([...inputs.textSegments]).toEqual([0, 0, 0, 1, 0, 0, 1, 2]);
+});
+
 const clip = { frames: 1, height: 2, width: 2, textTokens: 1 };
 const frequencies = Array<number>(6).fill(0);
 

@@ -13,7 +13,10 @@ export interface MochiClip {
   readonly textTokens: number;
 }
 
-/** Clips laid one after another, each with a row of its own. */
+/**
+ * Clips laid one after another, each with a row of its own. Where no clip has any text, there is one row of text that nothing
+ * attends, as no size of a run is 0: give zeros.
+ */
 export interface MochiPacking {
   readonly sizes: {
     readonly segments: number;
@@ -63,6 +66,7 @@ export function packMochi(
   const grids = clips.map((clip) => gridOf(config, clip));
   const counts = grids.map(([frames, rows, columns]) => frames * rows * columns);
   const texts = clips.map(({ textTokens }) => textTokens);
+  const hasText = texts.some((tokens) => tokens > 0);
   const ones = counts.map(() => 1);
   const { starts, ...joint } = packJoint(counts, texts, 'image-first');
   const pool = packJoint(ones, texts, 'image-first');
@@ -75,7 +79,7 @@ export function packMochi(
       elements: input.elements,
       outputElements: output.elements,
       tokens: starts.images[segments],
-      textTokens: starts.texts[segments],
+      textTokens: hasText ? starts.texts[segments] : 1,
       joint: starts.joint[segments],
       pool: pool.jointIndex.length,
     },
@@ -83,7 +87,7 @@ export function packMochi(
       geometry: input.geometry,
       outputGeometry: output.geometry,
       row: partOf(counts),
-      textRow: partOf(texts),
+      textRow: hasText ? partOf(texts) : Int32Array.of(0),
       ...joint,
       poolIndex: pool.jointIndex,
       textMeanSegments: segmentTable(startsOf(ones), starts.texts),
