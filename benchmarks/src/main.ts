@@ -36,8 +36,8 @@ const usage = `npm run bench -- NAME [--json] [--save] [--threads N] [--rounds N
   cache           step caches on the model that ships: quality against speed     --precision
   ops [OP]        every op at production sizes
   load            cold load and compile      --model, --precision
-  vae             decoding of the model that ships
-  profile [PLAN]  time per node              dit (--model, --precision), transformer or decoder
+  vae [DECODER]   sd and taesd beside onnxruntime, sprites (the video decoder that ships)
+  profile [PLAN]  time per node              dit (--model, --precision), transformer, decoder, sd or taesd
   scaling         one block of DiT-B, 256 to 32768 tokens     --precision, --seconds 20
   boundary        an empty run, write, read
   install-peers   puts the peers into build/peers

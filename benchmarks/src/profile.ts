@@ -12,6 +12,7 @@ import { randomTensor } from './random-weights.js';
 import { type Measured, ownRow, type Row } from './report.js';
 import { median } from './statistics.js';
 import { openDecoder } from './vae.js';
+import { openPictureDecoder, pictureDecoder, pictureDecoders } from './vae-files.js';
 
 interface NodeMedian {
   readonly name: string;
@@ -62,7 +63,10 @@ function plansOf(
     return [['decoder', () => openDecoder(device, 'steady', { pixels: 64, precision })]];
   }
   if (plan === 'transformer') return [['transformer', () => openTransformer(device, precision)]];
-  throw new Error(`profile: the plan must be = dit, transformer or decoder, got ${plan}`);
+  const name = pictureDecoders.find((name) => name === plan);
+  if (name) return [[name, () => openPictureDecoder(device, pictureDecoder(name), precision)]];
+  const known = ['dit', 'transformer', 'decoder', ...pictureDecoders].join(', ');
+  throw new Error(`profile: the plan must be = ${known}, got ${plan}`);
 }
 
 /** The transformer that ships, on both branches of its default video, texts of 45 tokens. */
