@@ -64,19 +64,11 @@ template <class F, int R, int V>
 inline void tile(const Tap<F> *taps, int64_t tap_count, int64_t depth,
                  const typename F::Element *panel, float *c, bool accumulate, Ahead ahead) {
   typename F::Sum sums[R][V];
-  if (accumulate) {
 #pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
+  for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
-      for (int v = 0; v < V; v++)
-        sums[r][v] = (typename F::Sum)load(c + r * panel_width + v * lanes);
-  } else {
-#pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-      for (int v = 0; v < V; v++)
-        sums[r][v] = typename F::Sum{};
-  }
+    for (int v = 0; v < V; v++)
+      sums[r][v] = typename F::Sum{};
   constexpr int64_t stretch = 16 * F::step;
   const int64_t lines =
       ahead.lines == 0 ? 0 : ceil_div(ahead.lines, tap_count * ceil_div(depth, stretch));
@@ -105,6 +97,13 @@ inline void tile(const Tap<F> *taps, int64_t tap_count, int64_t depth,
       }
     }
   }
+  if (accumulate) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++)
+        sums[r][v] += (typename F::Sum)load(c + r * panel_width + v * lanes);
+  }
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
@@ -125,8 +124,8 @@ inline void tile_of_rows(const Tap<F> *taps, int64_t tap_count, int64_t depth,
 }
 
 /// c (rows panel_width apart) = or += sum over taps of A · B, k ascending within each tap. Integer
-/// formats keep their sums' bits in c. The order of an element's sum does not depend on `rows` or
-/// `vectors`.
+/// formats keep their sums' bits in c. What is added to c is summed first. The order of an element's sum
+/// does not depend on `rows` or `vectors`.
 template <class F>
 inline void multiply_tile(int rows, const Tap<F> *taps, int64_t tap_count, int64_t depth,
                           const typename F::Element *panel, int64_t vectors, float *c,
