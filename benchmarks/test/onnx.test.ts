@@ -1,15 +1,25 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dit, parseDitConfig } from '@tubelet/models';
+import {
+  dit,
+  klVaeDecoder,
+  parseDitConfig,
+  parseKlVaeConfig,
+  parseTinyVaeConfig,
+  tinyVaeDecoder,
+} from '@tubelet/models';
 import { openDevice } from '@tubelet/runtime';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ditFeeds, maxDifference, openDit, runTwin } from '../src/dit-run.js';
 import { ditOnnx } from '../src/onnx/dit.js';
+import { klVaeDecoderOnnx } from '../src/onnx/kl-vae.js';
 import { OnnxModel } from '../src/onnx/model.js';
 import { message } from '../src/onnx/protobuf.js';
+import { tinyVaeDecoderOnnx } from '../src/onnx/tiny-vae.js';
 import { loadOnnxRuntime, onnxOptions, peerAdvice } from '../src/peer.js';
 import { locateIn, writeRandomWeights } from '../src/random-weights.js';
+import { decoderLatents, openPictureDecoder, transposed } from '../src/vae-files.js';
 
 const peer = loadOnnxRuntime();
 const folder = mkdtempSync(join(tmpdir(), 'tubelet-onnx-'));
@@ -71,6 +81,45 @@ describe.skipIf(!peer)(peer ? 'onnxruntime' : `onnxruntime (${peerAdvice})`, () 
       expect(maxDifference(values, theirs)).toBeLessThan(1e-4);
     },
   );
+
+  const kl = parseKlVaeConfig({
+    block_out_channels: [32, 64],
+    down_block_types: Array(2).fill('DownEncoderBlock2D'),
+    up_block_types: Array(2).fill('UpDecoderBlock2D'),
+    norm_num_groups: 8,
+  });
+  const widths = [32, 32];
+  const tiny = parseTinyVaeConfig({
+    encoder_block_out_channels: widths,
+    decoder_block_out_channels: widths,
+    num_encoder_blocks: [1, 1],
+    num_decoder_blocks: [2, 1],
+  });
+  const side = 6;
+  const size = { height: side, width: side };
+  it.each([
+    ['kl-vae', klVaeDecoder(kl, size), klVaeDecoderOnnx.bind(null, kl, side)],
+    ['tiny-vae', tinyVaeDecoder(tiny, size), tinyVaeDecoderOnnx.bind(null, tiny, side)],
+  ] as const)('gives the picture of the decoder of %s', async (name, graph, twin) => {
+    const weights = join(folder, `${name}.safetensors`);
+    const onnx = join(folder, `${name}.onnx`);
+    const layout = writeRandomWeights(weights, graph);
+    writeFileSync(onnx, twin(locateIn(layout, `${name}.safetensors`)));
+    const decoder = { graph, weights, onnx, latents: [4, side, side] } as const;
+    const session = await peer!.InferenceSession.create(onnx, onnxOptions(1));
+    const latents = new peer!.Tensor('float32', decoderLatents(decoder), [1, 4, side, side]);
+    const { pictures } = await session.run({ latents });
+    await session.release();
+    using device = openDevice({ threads: 1 });
+    const ours = await openPictureDecoder(device, decoder, 'f32');
+    await ours.run();
+    const pixels = await ours.read('pictures');
+    ours.dispose();
+    expect(pixels.some((value) => Math.abs(value) > 0.1)).toBe(true);
+    expect(maxDifference(transposed(pixels, pixels.length / 3, 3), pictures.data)).toBeLessThan(
+      1e-4,
+    );
+  });
 });
 
 it('finds differences, and none between values that are not finite', () => {
