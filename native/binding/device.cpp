@@ -38,6 +38,25 @@ private:
   std::shared_ptr<Plan> plan;
 };
 
+class PreviewJob : public Job {
+public:
+  explicit PreviewJob(std::shared_ptr<OpenDevice> owner) : Job(std::move(owner)) {
+    device = this->owner->device();
+  }
+
+  void work() override { explanation = Plan::preview(device, graph, capacity, precision); }
+
+  Napi::Value result(Napi::Env env) override { return Napi::String::New(env, explanation); }
+
+  std::shared_ptr<const Graph> graph;
+  std::vector<int64_t> capacity;
+  Precision precision = Precision::f32;
+
+private:
+  std::shared_ptr<Device> device;
+  std::string explanation;
+};
+
 WeightPart weight_part(const Argument &argument, Napi::Value value, const OpenDevice *owner) {
   Napi::Object given = object(argument, value);
   auto field = [&](const char *name) { return Argument{argument.op, argument.what + "." + name}; };
@@ -75,6 +94,7 @@ Napi::Function JsDevice::define(Napi::Env env) {
        getter<JsDevice, &JsDevice::bytes_in_use>("bytesInUse"),
        method<JsDevice, &JsDevice::allocate>("allocate"), method<JsDevice, &JsDevice::map>("map"),
        method<JsDevice, &JsDevice::compile>("compile"),
+       method<JsDevice, &JsDevice::preview>("preview"),
        method<JsDevice, &JsDevice::dispose>("dispose"),
        dispose_method<JsDevice, &JsDevice::dispose>(env)});
 }
@@ -146,6 +166,18 @@ Napi::Value JsDevice::compile(const Napi::CallbackInfo &info) {
                                   int64_t(job->graph->symbols.size()), 1, INT32_MAX);
     if (!info[3].IsUndefined())
       job->precision = precision({"device", "precision"}, info[3]);
+    return opened()->queue->push(std::move(job));
+  });
+}
+
+Napi::Value JsDevice::preview(const Napi::CallbackInfo &info) {
+  return promised(Env(), [&] {
+    auto job = std::make_unique<PreviewJob>(opened());
+    job->graph = graph_of({"device", "graph"}, info[0]);
+    job->capacity = whole_numbers({"device", "capacity"}, info[1],
+                                  int64_t(job->graph->symbols.size()), 1, INT32_MAX);
+    if (!info[2].IsUndefined())
+      job->precision = precision({"device", "precision"}, info[2]);
     return opened()->queue->push(std::move(job));
   });
 }

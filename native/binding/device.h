@@ -52,6 +52,7 @@ private:
   Napi::Value allocate(const Napi::CallbackInfo &info);
   Napi::Value map(const Napi::CallbackInfo &info);
   Napi::Value compile(const Napi::CallbackInfo &info);
+  Napi::Value preview(const Napi::CallbackInfo &info);
   Napi::Value dispose(const Napi::CallbackInfo &info);
 
   const std::shared_ptr<OpenDevice> &opened() const;

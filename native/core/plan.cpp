@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 namespace tubelet {
 namespace {
@@ -40,18 +41,30 @@ std::shared_ptr<Plan> Plan::compile(std::shared_ptr<Device> device,
                                     std::span<const std::vector<WeightPart>> weights,
                                     std::span<const int64_t> capacity, Precision precision) {
   std::shared_ptr<Plan> plan(new Plan(std::move(device), std::move(graph)));
-  plan->precision = precision;
-  plan->check_capacity(capacity);
-  plan->capacity.assign(capacity.begin(), capacity.end());
-  plan->locate();
-  plan->place_fixed();
-  plan->choose_kernels();
-  plan->plan_memory();
+  plan->plan_all(capacity, precision);
   plan->pack_weights(weights);
   plan->device->take_arena(plan->arena_size);
   plan->has_arena = true;
   plan->needs = {};
   return plan;
+}
+
+std::string Plan::preview(std::shared_ptr<Device> device, std::shared_ptr<const Graph> graph,
+                          std::span<const int64_t> capacity, Precision precision) {
+  Plan plan(std::move(device), std::move(graph));
+  plan.plan_all(capacity, precision);
+  return plan.explain();
+}
+
+/// All that needs no weights.
+void Plan::plan_all(std::span<const int64_t> sizes, Precision least) {
+  precision = least;
+  check_capacity(sizes);
+  capacity.assign(sizes.begin(), sizes.end());
+  locate();
+  place_fixed();
+  choose_kernels();
+  plan_memory();
 }
 
 void Plan::check_capacity(std::span<const int64_t> sizes) const {
@@ -436,7 +449,25 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
   argument.dtype = dtype;
 }
 
+/// Of the weights that kernels want in a layout of their own; others may be read as they are stored.
+size_t Plan::bytes_to_pack() const {
+  std::set<std::pair<int, const Kernel *>> seen;
+  size_t total = 0;
+  for (size_t i = 0; i < steps.size(); i++) {
+    const std::vector<int> &inputs = graph->nodes[i].inputs;
+    for (size_t k = 0; k < inputs.size(); k++) {
+      if (inputs[k] < 0 || graph->tensors[inputs[k]].kind != TensorKind::weight)
+        continue;
+      if (needs[i].packed_bytes[k] && seen.emplace(inputs[k], steps[i].kernel).second)
+        total += needs[i].packed_bytes[k];
+    }
+  }
+  return total;
+}
+
 size_t Plan::packed_bytes() const {
+  if (!needs.empty())
+    return bytes_to_pack();
   std::vector<const PackedWeight *> seen;
   size_t total = 0;
   for (const Step &step : steps)

@@ -33,6 +33,9 @@ public:
                                        std::span<const std::vector<WeightPart>> weights,
                                        std::span<const int64_t> capacity,
                                        Precision precision = Precision::f32);
+  /// As explain() of the plan that compile would make; needs no weights and takes no arena.
+  static std::string preview(std::shared_ptr<Device> device, std::shared_ptr<const Graph> graph,
+                             std::span<const int64_t> capacity, Precision precision);
   ~Plan();
 
   size_t arena_bytes() const { return arena_size; }
@@ -79,6 +82,8 @@ private:
   };
 
   Plan(std::shared_ptr<Device> device, std::shared_ptr<const Graph> graph);
+  void plan_all(std::span<const int64_t> sizes, Precision least);
+  size_t bytes_to_pack() const;
   void check_capacity(std::span<const int64_t> sizes) const;
   void locate();
   void locate_view(const GraphNode &node);

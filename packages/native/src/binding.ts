@@ -66,6 +66,8 @@ export interface Device {
     capacity: readonly number[],
     precision?: Precision,
   ): Promise<Plan>;
+  /** What `compile` would make of a graph, without weights; nothing is packed. JSON: a {@link PlanExplanation}. */
+  preview(graph: Graph, capacity: readonly number[], precision?: Precision): Promise<string>;
   dispose(): void;
   [Symbol.dispose](): void;
 }

@@ -106,6 +106,28 @@ export async function compile(
   }
 }
 
+/**
+ * What {@link compile} would make of a graph, without weights: kernels, arena, FLOPs. Nothing is packed;
+ * `packedBytes` counts the weights that kernels want in layouts of their own.
+ *
+ * @throws TubeletError BAD_INPUT, OUT_OF_MEMORY, UNSUPPORTED
+ */
+export async function previewPlan(
+  device: Device,
+  graph: Graph,
+  capacity: Sizes = {},
+  { precision }: CompileOptions = {},
+): Promise<PlanExplanation> {
+  const sizes = inOrder('capacity', graph.symbols, capacity);
+  const { Graph } = loadAddon();
+  const parsed = new Graph(graph.bytes);
+  try {
+    return JSON.parse(await device.preview(parsed, sizes, precision));
+  } finally {
+    parsed.dispose();
+  }
+}
+
 function runtimePlan(plan: Plan, graph: Graph, capacity: Sizes): RuntimePlan {
   const inputs = graph.inputs.map(({ name }) => name);
   const outputs = graph.outputs.map(({ name }) => name);

@@ -18,6 +18,7 @@ export {
   type CompileOptions,
   compile,
   type NodeTime,
+  previewPlan,
   type RunBuffers,
   type RunOptions,
   type RuntimePlan,

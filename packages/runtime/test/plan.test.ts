@@ -1,6 +1,6 @@
 import { TubeletError } from '@tubelet/graph';
 import { afterAll, describe, expect, test } from 'vitest';
-import { compile, openDevice, readFloat32, upload, weightsOf } from '../src/index.js';
+import { compile, openDevice, previewPlan, readFloat32, upload, weightsOf } from '../src/index.js';
 import { adalnChain, adalnReference, weightedGraph } from './graphs.js';
 
 const device = openDevice({ threads: 2 });
@@ -173,6 +173,17 @@ describe('a plan', () => {
     const times = await plan.profile({ inputs, outputs }, { tokens: 4 });
     expect(times.map(({ kernel }) => kernel)).toEqual(explanation.nodes.map((n) => n.kernel));
     expect(times.every(({ milliseconds }) => milliseconds > 0)).toBe(true);
+  });
+
+  test('can be explained without its weights, and nothing is kept', async () => {
+    const { plan } = await chain(2, 8, 4);
+    const before = device.bytesInUse;
+    expect(await previewPlan(device, adalnChain(2, 8), { tokens: 4 })).toEqual(plan.explain());
+    expect(device.bytesInUse).toBe(before);
+    const tried = previewPlan(device, adalnChain(2, 8), { rows: 4 });
+    await expect(tried).rejects.toThrow(/capacity must be = tokens, got rows/);
+    const enormous = previewPlan(device, adalnChain(3, 2 ** 20), { tokens: 2 ** 31 - 1 });
+    await expect(enormous).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
   });
 
   test.each([
