@@ -67,7 +67,8 @@ const readers: Readonly<Partial<Record<StoredDType, (view: DataView, at: number)
   BOOL: (view, at) => view.getUint8(at),
 };
 
-function halfToNumber(bits: number): number {
+/** A float16's value. */
+export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;

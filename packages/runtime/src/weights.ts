@@ -2,6 +2,9 @@ import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { TubeletError } from '@tubelet/graph';
 import type { Buffer, Device } from '@tubelet/native';
+import { expandedTensor, float8Expansions } from './expanded-tensor.js';
+import { type GgufHeader, isGgufFile, maxGgufHeaderBytes, parseGguf } from './gguf.js';
+import { perDevice } from './per-device.js';
 import { parseSafetensors, safetensorsHeaderBytes } from './safetensors.js';
 import { type StoredDType, toFloat32 } from './stored-dtype.js';
 import { readTorchFile } from './torch-file.js';
@@ -43,8 +46,9 @@ export interface Weights {
 }
 
 /**
- * Opens safetensors files, or files that torch.save wrote (`.pt`, `.pth`, `.bin`, `.ckpt`: read as data, nothing in them is
- * executed).
+ * Opens safetensors files, GGUF files, or files that torch.save wrote (`.pt`, `.pth`, `.bin`, `.ckpt`: read as data, nothing in
+ * them is executed). Float8 values are seen as bfloat16, quantised ones of GGUF (Q4_0, Q8_0, Q4_K, Q5_K, Q6_K) as float32: a
+ * device that uses them holds 2 and 4 bytes a value beside the packed weights.
  *
  * @param paths one of: a file; a sharded `*.index.json`; a folder with one of these; several files
  * @throws TubeletError IO for a file that cannot be read, BAD_WEIGHT for one that breaks the format's
@@ -155,11 +159,34 @@ async function openFile(path: string): Promise<Weights> {
     return { name: path, tensors: new Map(stored), metadata: new Map() };
   }
   const start = await store.read(0, Math.min(8, store.bytes));
+  if (isGgufFile(start)) return openGguf(path, store, file);
   const headerBytes = safetensorsHeaderBytes(start, store.bytes, file);
   const header = parseSafetensors(await store.read(0, 8 + headerBytes), store.bytes, file);
-  const stored = [...header.tensors].map(
-    ([name, entry]) => [name, { name, ...entry, store }] as const,
-  );
+  const stored = [...header.tensors].map(([name, entry]) => {
+    const tensor = { name, ...entry, store };
+    const expansion = float8Expansions[entry.dtype];
+    return [name, expansion ? expandedTensor(tensor, expansion) : tensor] as const;
+  });
+  return { name: path, tensors: new Map(stored), metadata: header.metadata };
+}
+
+async function openGguf(path: string, store: WeightStore, file: string): Promise<Weights> {
+  const most = Math.min(store.bytes, maxGgufHeaderBytes);
+  let header: GgufHeader | undefined;
+  for (let window = Math.min(most, 1 << 20); !header; window = Math.min(most, 4 * window)) {
+    header = parseGguf(await store.read(0, window), store.bytes, file);
+    if (header || window < most) continue;
+    const message = `header of ${file} must be = at most ${most} bytes, got more`;
+    throw new TubeletError('BAD_WEIGHT', 'gguf', message);
+  }
+  const stored = [...header.tensors].map(([name, { type, ...place }]): [string, StoredTensor] => {
+    const tensor = { name, ...place, store };
+    const { dtype, decode, blockElements, blockBytes } = type;
+    if (!decode) return [name, { ...tensor, dtype: dtype! }];
+    const expand = (bytes: Uint8Array) => new Uint8Array(decode(bytes).buffer as ArrayBuffer);
+    const expansion = { dtype: 'F32', blockElements, blockBytes, expand } as const;
+    return [name, expandedTensor(tensor, expansion)];
+  });
   return { name: path, tensors: new Map(stored), metadata: header.metadata };
 }
 
@@ -204,18 +231,6 @@ function memoryStore(name: string, data: ArrayBufferView): WeightStore {
       await buffer.write(content);
       return buffer;
     }),
-  };
-}
-
-function perDevice(make: (device: Device) => Promise<Buffer>) {
-  const made = new WeakMap<Device, Promise<Buffer>>();
-  return (device: Device): Promise<Buffer> => {
-    const known = made.get(device);
-    if (known) return known;
-    const buffer = make(device);
-    made.set(device, buffer);
-    buffer.catch(() => made.delete(device));
-    return buffer;
   };
 }
 

@@ -57,7 +57,7 @@ describe('openWeights', () => {
       ids: { dtype: 'I64', shape: [2], data: bytesOf(BigInt64Array.of(-3n, 4n)) },
       flags: { dtype: 'BOOL', shape: [3], data: Uint8Array.of(1, 0, 1) },
       tiny: { dtype: 'F16', shape: [3], data: bytesOf(Uint16Array.of(1, 0xfc00, 0x7e00)) },
-      small: { dtype: 'F8_E4M3', shape: [1], data: Uint8Array.of(0) },
+      small: { dtype: 'F8_E8M0', shape: [1], data: Uint8Array.of(0) },
     };
     const weights = await openWeights(
       await put('all.safetensors', safetensorsFile(tensors, { from: 'here' })),
@@ -70,8 +70,61 @@ describe('openWeights', () => {
     expect([...(await readValues(weights, 'ids'))]).toEqual([-3, 4]);
     expect([...(await readValues(weights, 'flags'))]).toEqual([1, 0, 1]);
     expect([...(await readValues(weights, 'tiny'))]).toEqual([2 ** -24, -Infinity, Number.NaN]);
-    await expect(readValues(weights, 'small')).rejects.toThrow(/dtype of "small" .* got F8_E4M3/);
+    await expect(readValues(weights, 'small')).rejects.toThrow(/dtype of "small" .* got F8_E8M0/);
     await expect(readStored(weights, 'none')).rejects.toMatchObject({ code: 'BAD_WEIGHT' });
+  });
+
+  test('sees float8 values as bfloat16, every one of them', async () => {
+    const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+    const tensors = {
+      e4m3: { dtype: 'F8_E4M3', shape: [16, 16], data: all },
+      e5m2: { dtype: 'F8_E5M2', shape: [256], data: all },
+    };
+    const weights = await openWeights(await put('float8.safetensors', safetensorsFile(tensors)));
+    expect(weights.tensors.get('e4m3')).toMatchObject({
+      dtype: 'BF16',
+      shape: [16, 16],
+      bytes: 512,
+    });
+    // Smallest, largest below one step of 1, one, largest, its negative, NaN.
+    const some = (values: Float32Array, ...at: number[]) => at.map((byte) => values[byte]);
+    const e4m3 = await readValues(weights, 'e4m3');
+    expect(some(e4m3, 0, 1, 7, 8, 0x38, 0x39, 0x7e, 0xfe)).toEqual([
+      0,
+      2 ** -9,
+      7 * 2 ** -9,
+      2 ** -6,
+      1,
+      1.125,
+      448,
+      -448,
+    ]);
+    expect(some(e4m3, 0x7f, 0xff)).toEqual([Number.NaN, Number.NaN]);
+    const e5m2 = await readValues(weights, 'e5m2');
+    expect(some(e5m2, 1, 3, 4, 0x3c, 0x3d, 0x7b, 0xfb)).toEqual([
+      2 ** -16,
+      3 * 2 ** -16,
+      2 ** -14,
+      1,
+      1.25,
+      57_344,
+      -57_344,
+    ]);
+    expect(some(e5m2, 0x7c, 0xfc, 0x7d)).toEqual([Infinity, -Infinity, Number.NaN]);
+    expect(await findNonFinite(weights)).toEqual(['e4m3', 'e5m2']);
+    const layer = graph('layer', (g) => {
+      g.output('y', linear(g.input('x', [1, 16]), g.weight('e4m3', [16, 16])));
+    });
+    using device = openDevice({ threads: 1 });
+    const plan = await compile(device, layer, weights);
+    const x = await upload(
+      device,
+      Float32Array.from({ length: 16 }, (_, i) => (i === 9 ? 1 : 0)),
+    );
+    const y = device.allocate(64);
+    await plan.run({ inputs: { x }, outputs: { y } });
+    const column = Array.from({ length: 15 }, (_, row) => e4m3[16 * row + 9]);
+    expect([...(await readFloat32(y))].slice(0, 7)).toEqual(column.slice(0, 7));
   });
 
   test('opens several files, a folder, and a sharded index', async () => {
