@@ -1,0 +1,193 @@
+import type { Graph } from '@tubelet/graph';
+import {
+  dit,
+  ditPreset,
+  fluxTransformer,
+  latte,
+  packDit,
+  packFlux,
+  packLatte,
+  packPixart,
+  packSd3,
+  packWan,
+  parseFluxConfig,
+  parseLatteConfig,
+  parsePixartConfig,
+  parseSd3Config,
+  parseWanConfig,
+  pixart,
+  sd3Transformer,
+  wanTransformer,
+} from '@tubelet/models';
+
+/** A published model at its full size. */
+export interface PublishedModel {
+  readonly name: string;
+  /** Parameters as published; undefined where no figure was found. */
+  readonly parameters?: number;
+  /** Whether that is a figure of a paper or a name, and not a count. */
+  readonly isRounded?: boolean;
+  /** Parameters that are stored and change nothing, so that the graph does not have them. */
+  readonly withoutEffect?: number;
+  /** What one forward makes: pixels, frames. */
+  readonly size: string;
+  build(): {
+    readonly graph: Graph;
+    readonly sizes: Readonly<Record<string, number>>;
+    /** Tables of attention among them. */
+    readonly inputs: Readonly<Record<string, Int32Array | Float32Array>>;
+  };
+}
+
+const textTokens = 512;
+
+function ditModel(pixels: number): PublishedModel {
+  const config = ditPreset('DiT-XL/2', pixels / 8);
+  return {
+    name: 'DiT-XL/2',
+    // train.py prints 675,129,632 at 256 pixels; the position table grows with the image.
+    parameters: 675_129_632 + (pixels ** 2 / 256 - 256) * 1152,
+    size: `${pixels}x${pixels}`,
+    build: () => ({ graph: dit(config), ...packDit(config, 1) }),
+  };
+}
+
+function pixartModel(name: string, options: object, text: number): PublishedModel {
+  const config = parsePixartConfig({
+    out_channels: 8,
+    interpolation_scale: 2,
+    sample_size: 128,
+    ...options,
+  });
+  const image = { height: 128, width: 128, textTokens: text };
+  return {
+    name,
+    parameters: 0.6e9,
+    isRounded: true,
+    size: '1024x1024',
+    build: () => ({ graph: pixart(config), ...packPixart(config, [image]) }),
+  };
+}
+
+function sd3Model(
+  name: string,
+  published: Pick<PublishedModel, 'parameters' | 'isRounded' | 'withoutEffect'>,
+  options: object,
+): PublishedModel {
+  const config = parseSd3Config({
+    num_attention_heads: 24,
+    num_layers: 24,
+    caption_projection_dim: 1536,
+    ...options,
+  });
+  const image = { height: 128, width: 128, textTokens: 333 };
+  return {
+    name,
+    ...published,
+    size: '1024x1024',
+    build: () => ({ graph: sd3Transformer(config), ...packSd3(config, [image]) }),
+  };
+}
+
+function fluxModel(): PublishedModel {
+  const config = parseFluxConfig({ guidance_embeds: true });
+  const image = { height: 64, width: 64, textTokens };
+  return {
+    name: 'FLUX.1 dev',
+    parameters: 11_901_408_320,
+    size: '1024x1024',
+    build: () => ({ graph: fluxTransformer(config), ...packFlux(config, [image]) }),
+  };
+}
+
+function latteModel(): PublishedModel {
+  const config = parseLatteConfig({
+    attention_head_dim: 72,
+    attention_bias: true,
+    caption_channels: 4096,
+    cross_attention_dim: 1152,
+    in_channels: 4,
+    norm_elementwise_affine: false,
+    norm_eps: 1e-6,
+    norm_type: 'ada_norm_single',
+    activation_fn: 'gelu-approximate',
+    num_layers: 28,
+    out_channels: 8,
+    patch_size: 2,
+    sample_size: 64,
+    video_length: 16,
+  });
+  const clip = { frames: 16, height: 64, width: 64, textTokens: 120 };
+  return {
+    name: 'Latte-1',
+    size: '512x512, 16 frames',
+    build: () => ({ graph: latte(config), ...packLatte(config, [clip]) }),
+  };
+}
+
+function wanModel(
+  name: string,
+  parameters: number,
+  options: object,
+  clip: { readonly frames: number; readonly height: number; readonly width: number },
+  size: string,
+): PublishedModel {
+  const config = parseWanConfig(options);
+  return {
+    name,
+    parameters,
+    size,
+    build: () => ({
+      graph: wanTransformer(config),
+      ...packWan(config, [{ ...clip, textTokens }]),
+    }),
+  };
+}
+
+const wide = { frames: 21, height: 60, width: 104 };
+
+/** The models of docs/models/README.md, one forward without guidance of each. */
+export const publishedModels: readonly PublishedModel[] = [
+  ditModel(256),
+  ditModel(512),
+  pixartModel('PixArt-alpha 1024', { use_additional_conditions: true }, 120),
+  pixartModel('PixArt-sigma 1024', { use_additional_conditions: false }, 300),
+  sd3Model(
+    'Stable Diffusion 3 medium',
+    { parameters: 2e9, isRounded: true },
+    { pos_embed_max_size: 192 },
+  ),
+  sd3Model(
+    'Stable Diffusion 3.5 medium',
+    // The text query of the last block.
+    { parameters: 2_469_663_936, withoutEffect: 1536 * 1537 + 64 },
+    {
+      pos_embed_max_size: 384,
+      qk_norm: 'rms_norm',
+      dual_attention_layers: Array.from({ length: 13 }, (_, layer) => layer),
+    },
+  ),
+  fluxModel(),
+  latteModel(),
+  wanModel(
+    'Wan 2.1 T2V 1.3B',
+    1_418_996_800,
+    { num_attention_heads: 12, ffn_dim: 8960, num_layers: 30 },
+    wide,
+    '832x480, 81 frames',
+  ),
+  wanModel('Wan 2.1 T2V 14B', 14_288_491_584, {}, wide, '832x480, 81 frames'),
+  wanModel(
+    'Wan 2.2 TI2V 5B',
+    4_999_787_712,
+    {
+      num_attention_heads: 24,
+      ffn_dim: 14_336,
+      num_layers: 30,
+      in_channels: 48,
+      out_channels: 48,
+    },
+    { frames: 31, height: 44, width: 80 },
+    '1280x704, 121 frames',
+  ),
+];
