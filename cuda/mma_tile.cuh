@@ -121,7 +121,11 @@ __global__ void __launch_bounds__(Shape::threads)
         b[n + 1][0] = pairs[2];
         b[n + 1][1] = pairs[3];
       }
-      multiply_add(sums, a, b);
+#pragma unroll
+      for (int m = 0; m < Shape::m; m++)
+#pragma unroll
+        for (int n = 0; n < Shape::n; n++)
+          multiply_add(sums[m][n], a[m], b[n]);
     }
     if (next < steps)
       store_a(next);

@@ -36,21 +36,20 @@ __device__ inline void load_matrices_transposed(uint32_t (&to)[4], const void *r
                : "memory");
 }
 
-/// sums[m][n] += a[m] · b[n]
-template <int M, int N>
-__device__ void multiply_add(float (&sums)[M][N][4], const uint32_t (&a)[M][4],
-                             const uint32_t (&b)[N][2]) {
-#pragma unroll
-  for (int m = 0; m < M; m++)
-#pragma unroll
-    for (int n = 0; n < N; n++) {
-      float (&c)[4] = sums[m][n];
-      asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-                   "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-                   : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-                   : "r"(a[m][0]), "r"(a[m][1]), "r"(a[m][2]), "r"(a[m][3]), "r"(b[n][0]),
-                     "r"(b[n][1]));
-    }
+/// sum += a · b
+__device__ inline void multiply_add(float (&sum)[4], const uint32_t (&a)[4],
+                                    const uint32_t (&b)[2]) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+               "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+               : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+/// 2 to the power of x, denormal results as 0.
+__device__ inline float power_of_two(float x) {
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
 }
 
 #else // on the host, for tests
@@ -64,10 +63,10 @@ inline void load_matrices(uint32_t (&to)[4], const void *row) {
 inline void load_matrices_transposed(uint32_t (&to)[4], const void *row) {
   emulated::load_matrices(to, row, true);
 }
-template <int M, int N>
-void multiply_add(float (&sums)[M][N][4], const uint32_t (&a)[M][4], const uint32_t (&b)[N][2]) {
-  emulated::multiply_add(&sums[0][0], a, b, M, N);
+inline void multiply_add(float (&sum)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  emulated::multiply_add(sum, a, b);
 }
+inline float power_of_two(float x) { return exp2f(x); }
 
 #endif
 

@@ -48,7 +48,7 @@ void wait_for_copies(unsigned groups);
 // Of device/mma.cuh.
 uint32_t bfloat(float value);
 void load_matrices(uint32_t (&to)[4], const void *row, bool is_transposed);
-void multiply_add(float (*sums)[4], const uint32_t (*a)[4], const uint32_t (*b)[2], int m, int n);
+void multiply_add(float (&sum)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
 
 } // namespace emulated
 

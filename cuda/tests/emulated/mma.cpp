@@ -31,10 +31,8 @@ template <bool is_transposed> void load(void *const *lanes) {
 }
 
 struct Product {
-  float (*sums)[4];
-  const uint32_t (*a)[4];
-  const uint32_t (*b)[2];
-  int m, n;
+  float *sum;
+  const uint32_t *a, *b;
 };
 
 float value(uint32_t pair, int half) {
@@ -45,23 +43,19 @@ void multiply(void *const *lanes) {
   const auto of = [&](int lane) -> const Product & {
     return *static_cast<const Product *>(lanes[lane]);
   };
-  static float a[16][16], b[16][8];
-  for (int m = 0; m < of(0).m; m++) {
-    for (int row = 0; row < 16; row++)
+  float a[16][16], b[16][8];
+  for (int row = 0; row < 16; row++)
+    for (int k = 0; k < 16; k++)
+      a[row][k] = value(of(row % 8 * 4 + k % 8 / 2).a[row / 8 + k / 8 * 2], k % 2);
+  for (int k = 0; k < 16; k++)
+    for (int column = 0; column < 8; column++)
+      b[k][column] = value(of(column * 4 + k % 8 / 2).b[k / 8], k % 2);
+  for (int row = 0; row < 16; row++)
+    for (int column = 0; column < 8; column++) {
+      float &sum = of(row % 8 * 4 + column / 2).sum[row / 8 * 2 + column % 2];
       for (int k = 0; k < 16; k++)
-        a[row][k] = value(of(row % 8 * 4 + k % 8 / 2).a[m][row / 8 + k / 8 * 2], k % 2);
-    for (int n = 0; n < of(0).n; n++) {
-      for (int k = 0; k < 16; k++)
-        for (int column = 0; column < 8; column++)
-          b[k][column] = value(of(column * 4 + k % 8 / 2).b[n][k / 8], k % 2);
-      for (int row = 0; row < 16; row++)
-        for (int column = 0; column < 8; column++) {
-          float &sum = of(row % 8 * 4 + column / 2).sums[m * of(0).n + n][row / 8 * 2 + column % 2];
-          for (int k = 0; k < 16; k++)
-            sum += a[row][k] * b[k][column];
-        }
+        sum += a[row][k] * b[k][column];
     }
-  }
 }
 
 } // namespace
@@ -76,8 +70,8 @@ void load_matrices(uint32_t (&to)[4], const void *row, bool is_transposed) {
   with_warp(&lane, is_transposed ? load<true> : load<false>);
 }
 
-void multiply_add(float (*sums)[4], const uint32_t (*a)[4], const uint32_t (*b)[2], int m, int n) {
-  Product lane = {sums, a, b, m, n};
+void multiply_add(float (&sum)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  Product lane = {sum, a, b};
   with_warp(&lane, multiply);
 }
 
