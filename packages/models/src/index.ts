@@ -1,4 +1,30 @@
 export {
+  type CogvideoxConfig,
+  type CogvideoxPositions,
+  parseCogvideoxConfig,
+} from './cogvideox/config.js';
+export { cogvideoxTransformer } from './cogvideox/model.js';
+export { type CogvideoxClip, type CogvideoxPacking, packCogvideox } from './cogvideox/pack.js';
+export { cogvideoxCheckpoint } from './cogvideox/weights.js';
+export {
+  type CogvideoxVaeConfig,
+  cogvideoxVaeFactors,
+  parseCogvideoxVaeConfig,
+} from './cogvideox-vae/config.js';
+export {
+  type CogvideoxVaeSize,
+  cogvideoxVaeChunks,
+  cogvideoxVaeDecoder,
+  cogvideoxVaeEncoder,
+} from './cogvideox-vae/model.js';
+export {
+  type CogvideoxTile,
+  needsCogvideoxTiles,
+  planCogvideoxDecode,
+  planCogvideoxEncode,
+} from './cogvideox-vae/tiles.js';
+export { cogvideoxVaeCheckpoint } from './cogvideox-vae/weights.js';
+export {
   type DitConditioning,
   type DitConfig,
   type DitPreset,
@@ -46,7 +72,7 @@ export { type MochiConfig, parseMochiConfig } from './mochi/config.js';
 export { mochiTransformer } from './mochi/model.js';
 export { type MochiClip, type MochiPacking, packMochi } from './mochi/pack.js';
 export { mochiCheckpoint } from './mochi/weights.js';
-export type { ImageSize } from './packing.js';
+export type { ClipSize, ImageSize } from './packing.js';
 export { type PixartConfig, parsePixartConfig } from './pixart/config.js';
 export { pixart } from './pixart/model.js';
 export { type PixartImage, type PixartPacking, packPixart } from './pixart/pack.js';

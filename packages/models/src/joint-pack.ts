@@ -29,3 +29,12 @@ export function packJoint(
     textSegments: segmentTable(texts, joint),
   };
 }
+
+/** The place of each image token in the joint order. */
+export function imagePlaces(jointIndex: Int32Array, imageTokens: number): Int32Array {
+  const places = new Int32Array(imageTokens);
+  jointIndex.forEach((from, place) => {
+    if (from < imageTokens) places[from] = place;
+  });
+  return places;
+}

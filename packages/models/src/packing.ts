@@ -22,6 +22,11 @@ export interface ImageSize {
   readonly width: number;
 }
 
+/** Latent frames, rows and columns of a clip. */
+export interface ClipSize extends ImageSize {
+  readonly frames: number;
+}
+
 /** Images, or clips of so many frames, of `channels` channels in patches, as patchify and unpatchify read them: [images, 5]. */
 export function imageGeometry(
   images: readonly (ImageSize & { readonly frames?: number })[],

@@ -45,13 +45,15 @@ export function sinCosPositions(
  * (diffusers 0.42.1 embeddings.py, get_1d_sincos_pos_embed_from_grid).
  *
  * @param dim an even number
+ * @param scale positions are divided by it, in float32
  * @returns [count, dim]
  */
-export function sinCosLine(dim: number, count: number): Float64Array {
+export function sinCosLine(dim: number, count: number, scale = 1): Float64Array {
   const half = dim / 2;
   return Float64Array.from({ length: count * dim }, (_, at) => {
     const column = at % dim;
-    const angle = Math.floor(at / dim) / 10_000 ** ((column % half) / half);
+    const place = Math.fround(Math.floor(at / dim) / Math.fround(scale));
+    const angle = place / 10_000 ** ((column % half) / half);
     return column < half ? Math.sin(angle) : Math.cos(angle);
   });
 }

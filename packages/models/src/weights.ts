@@ -72,14 +72,15 @@ export function fusedLinear(
   x: Tensor,
   names: readonly string[],
   n: number,
-  { bias = true }: { readonly bias?: boolean } = {},
+  { bias = true, storedShape }: Pick<LayerOptions, 'bias' | 'storedShape'> = {},
 ): Tensor {
   const k = Number(x.shape[1]);
-  const fused = (kind: string, shape: readonly number[]) =>
+  const fused = (kind: string, shape: readonly number[], stored = shape) =>
     w.get(`${names.join('+')}.${kind}`, [names.length * n, ...shape.slice(1)], {
-      sources: names.map((name) => ({ names: w.names(`${name}.${kind}`), shape })),
+      sources: names.map((name) => ({ names: w.names(`${name}.${kind}`), shape: stored })),
     });
-  return linear(x, fused('weight', [n, k]), { bias: bias ? fused('bias', [n]) : undefined });
+  const weight = fused('weight', [n, k], storedShape);
+  return linear(x, weight, { bias: bias ? fused('bias', [n]) : undefined });
 }
 
 /** What the checkpoint of a config holds: for refusing one of another model. */

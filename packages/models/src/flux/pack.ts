@@ -1,5 +1,5 @@
 import { TubeletError } from '@tubelet/graph';
-import { packJoint } from '../joint-pack.js';
+import { imagePlaces, packJoint } from '../joint-pack.js';
 import { partOf, segmentTable } from '../packing.js';
 import type { FluxConfig } from './config.js';
 
@@ -55,10 +55,7 @@ export function packFlux(config: FluxConfig, images: readonly FluxImage[]): Flux
   const texts = images.map(({ textTokens }) => textTokens);
   const { starts, ...joint } = packJoint(counts, texts, 'text-first');
   const places = joint.jointIndex.length;
-  const imageIndex = new Int32Array(starts.images[images.length]);
-  joint.jointIndex.forEach((from, place) => {
-    if (from < imageIndex.length) imageIndex[from] = place;
-  });
+  const imageIndex = imagePlaces(joint.jointIndex, starts.images[images.length]);
   return {
     sizes: {
       segments: images.length,

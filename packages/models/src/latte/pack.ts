@@ -1,5 +1,5 @@
 import { TubeletError } from '@tubelet/graph';
-import { partOf, segmentTable, startsOf } from '../packing.js';
+import { imageGeometry, partOf, segmentTable, startsOf } from '../packing.js';
 import { sinCosPositions } from '../positions.js';
 import type { LatteConfig } from './config.js';
 
@@ -63,8 +63,8 @@ export function packLatte(config: LatteConfig, clips: readonly LatteClip[]): Lat
   const counts = clips.map(({ frames }, i) => frames * areas[i]);
   const [tokens, places] = [startsOf(counts), startsOf(areas)];
   const text = startsOf(clips.map(({ textTokens }) => textTokens));
-  const input = clipGeometry(clips, config.inChannels, tokens);
-  const output = clipGeometry(clips, config.outChannels, tokens);
+  const input = imageGeometry(clips, config.inChannels, tokens);
+  const output = imageGeometry(clips, config.outChannels, tokens);
   const positions = new Float32Array(places[clips.length] * D);
   clips.forEach(({ height, width }, i) => {
     const grid = { baseSize: config.sampleSize / p, interpolationScale };
@@ -113,13 +113,6 @@ export function packLatte(config: LatteConfig, clips: readonly LatteClip[]): Lat
       temporalSegments: segmentTable(moments, moments),
     },
   };
-}
-
-/** Clips of `channels` channels in patches, as patchify and unpatchify read them: [clips, 5]. */
-function clipGeometry(clips: readonly LatteClip[], channels: number, tokens: readonly number[]) {
-  const elements = startsOf(clips.map((c) => channels * c.frames * c.height * c.width));
-  const rows = clips.map((c, i) => [elements[i], tokens[i], c.frames, c.height, c.width]);
-  return { geometry: Int32Array.from(rows.flat()), elements: elements[clips.length] };
 }
 
 function fail(what: string, expected: string, got: string | number): never {

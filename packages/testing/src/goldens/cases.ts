@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkCogvideoxCase } from './cogvideox.js';
 import { checkDitCase, checkDitDiffusersCase } from './dit.js';
 import { checkFluxCase } from './flux.js';
 import { checkHunyuanCase } from './hunyuan.js';
@@ -31,6 +32,7 @@ type Check = (directory: string) => Promise<CaseResult & { readonly reason?: str
 
 /** The check of every family there is a model for: the folder of a case goes in. */
 const checks: Readonly<Record<string, Check>> = {
+  cogvideox: checkCogvideoxCase,
   dit: checkDitCase,
   'dit-diffusers': checkDitDiffusersCase,
   pixart: checkPixartCase,

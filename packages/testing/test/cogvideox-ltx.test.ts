@@ -1,0 +1,168 @@
+import { type Graph, TubeletError } from '@tubelet/graph';
+import {
+  type CogvideoxClip,
+  type CogvideoxConfig,
+  cogvideoxTransformer,
+  cogvideoxVaeDecoder,
+  cogvideoxVaeEncoder,
+  packCogvideox,
+  parseCogvideoxConfig,
+  parseCogvideoxVaeConfig,
+} from '@tubelet/models';
+import { loadAddon } from '@tubelet/native';
+import { interpret, onAddon, type RunGraph, randomValues, randomWeights } from '@tubelet/testing';
+import { describe, expect, test } from 'vitest';
+
+// Small models of every form with weights made here: these need no goldens.
+
+interface Case {
+  readonly graph: Graph;
+  readonly inputs: Readonly<Record<string, ArrayLike<number>>>;
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+type Named<Clip> = Clip & { readonly name: string };
+
+/** Data of clips one after another, each named after its clip, so that it is the same alone and packed. */
+function dataOf<Clip extends { readonly name: string }>(clips: readonly Clip[]) {
+  return (what: string, count: (clip: Clip) => number, scale = 1) =>
+    clips.flatMap((clip) =>
+      [...randomValues(`${what} ${clip.name}`, count(clip))].map((value) => value * scale),
+    );
+}
+
+const cogvideox = (options: object): CogvideoxConfig =>
+  parseCogvideoxConfig({
+    num_attention_heads: 2,
+    attention_head_dim: 16,
+    in_channels: 3,
+    out_channels: 2,
+    text_embed_dim: 9,
+    time_embed_dim: 10,
+    num_layers: 2,
+    max_text_seq_length: 3,
+    sample_frames: 9,
+    sample_height: 6,
+    sample_width: 10,
+    ...options,
+  });
+
+function cogvideoxCase(config: CogvideoxConfig, clips: readonly Named<CogvideoxClip>[]): Case {
+  const { inputs, sizes } = packCogvideox(config, clips);
+  const join = dataOf(clips);
+  const data = {
+    latents: join('latents', ({ frames, height, width }) => 3 * frames * height * width),
+    text: join('text', ({ textTokens }) => 9 * textTokens),
+    timestep: join('timestep', () => 1, 999).map(Math.abs),
+    ...(config.ofsDim === null ? {} : { ofs: join('ofs', () => 1, 2) }),
+  };
+  return { graph: cogvideoxTransformer(config), inputs: { ...inputs, ...data }, sizes };
+}
+
+const rotary = { use_rotary_positional_embeddings: true };
+const learned = { ...rotary, use_learned_positional_embeddings: true };
+const clip = { name: 'a', frames: 2, height: 4, width: 6, textTokens: 3 };
+const other = { name: 'b', frames: 4, height: 2, width: 10, textTokens: 3 };
+const trained = { name: 'c', frames: 3, height: 6, width: 10, textTokens: 3 };
+
+const cogvideoxForms: [name: string, CogvideoxConfig, readonly Named<CogvideoxClip>[]][] = [
+  ['computed positions', cogvideox({}), [clip, other]],
+  ['rotary', cogvideox(rotary), [clip, { ...other, textTokens: 5 }]],
+  ['rotary and learned', cogvideox(learned), [trained, { ...trained, name: 'd' }]],
+  [
+    'patches in time, ofs',
+    cogvideox({ ...rotary, patch_size_t: 2, ofs_embed_dim: 10 }),
+    [clip, other],
+  ],
+  [
+    'no weights in norms, no biases',
+    cogvideox({ norm_elementwise_affine: false, attention_bias: false, patch_bias: false }),
+    [clip],
+  ],
+];
+
+const cogvideoxVae = parseCogvideoxVaeConfig({
+  block_out_channels: [4, 6, 6],
+  down_block_types: Array(3).fill('CogVideoXDownBlock3D'),
+  up_block_types: Array(3).fill('CogVideoXUpBlock3D'),
+  latent_channels: 3,
+  layers_per_block: 1,
+  norm_num_groups: 2,
+});
+
+/** Random values for all inputs of a graph without symbols. */
+function plain(graph: Graph): Case {
+  const inputs = graph.inputs.map(({ name, shape }) => {
+    const count = shape.map(Number).reduce((product, size) => product * size, 1);
+    return [name, randomValues(name, count).map(Math.fround)];
+  });
+  return { graph, inputs: Object.fromEntries(inputs), sizes: {} };
+}
+
+const cogvideoxVaes = (
+  [
+    ['first', 5],
+    ['first', 1],
+    ['steady', 8],
+    ['steady', 1],
+  ] as const
+).flatMap(([chunk, frames]): [string, Case][] => {
+  const size = { chunk, frames, height: 5, width: 4 };
+  const latents = { chunk, frames: Math.ceil(frames / 3), height: 2, width: 3 };
+  return [
+    [`encoder, ${chunk}, ${frames} frames`, plain(cogvideoxVaeEncoder(cogvideoxVae, size))],
+    [`decoder, ${chunk}, of them`, plain(cogvideoxVaeDecoder(cogvideoxVae, latents))],
+  ];
+});
+
+const cases: [name: string, case_: Case][] = [
+  ...cogvideoxForms.map(([name, config, clips]): [string, Case] => [
+    `cogvideox, ${name}`,
+    cogvideoxCase(config, clips),
+  ]),
+  ...cogvideoxVaes.map(([name, given]): [string, Case] => [`cogvideox-vae, ${name}`, given]),
+];
+
+function run(by: RunGraph, { graph, inputs, sizes }: Case) {
+  return by(graph, randomWeights([graph]), inputs, sizes);
+}
+
+let absent = '';
+try {
+  loadAddon();
+} catch (error) {
+  if (!TubeletError.isInstance(error)) throw error;
+  absent = error.message;
+}
+
+// Without a built addon there is nothing to compare.
+describe.skipIf(absent)('the addon agrees with double precision', () => {
+  test.each(cases)('%s', async (_name, given) => {
+    const [ours, reference] = [await run(onAddon, given), await run(interpret, given)];
+    expect([...ours.keys()]).toEqual([...reference.keys()]);
+    for (const [name, expected] of reference) {
+      const got = ours.get(name) ?? [];
+      const largest = Math.max(...expected.map(Math.abs), 1e-3);
+      const error = Math.max(...expected.map((value, i) => Math.abs(value - got[i])));
+      expect(got.length, name).toBe(expected.length);
+      expect(error / largest, name).toBeLessThan(2e-5);
+      expect(largest, `${name} is not nothing`).toBeGreaterThan(1e-3);
+    }
+  });
+});
+
+describe.each([
+  ['in double precision', interpret, false],
+  ['on the addon, to the bit', onAddon, absent !== ''],
+] as const)('%s', (_name, by, skipped) => {
+  const together = cogvideoxForms.filter(([, , clips]) => clips.length > 1);
+  // Without a built addon only the interpreter runs.
+  test.skipIf(skipped).each(together)(
+    'a clip is the same alone and packed: cogvideox, %s',
+    async (_form, config, clips) => {
+      const packed = (await run(by, cogvideoxCase(config, clips))).get('prediction')!;
+      const alone = await Promise.all(clips.map((c) => run(by, cogvideoxCase(config, [c]))));
+      expect([...packed]).toEqual(alone.flatMap((outputs) => [...outputs.get('prediction')!]));
+    },
+  );
+});
