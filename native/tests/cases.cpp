@@ -42,7 +42,7 @@ InputCase input_of(const InputSpec &spec, const Json &json) {
     else if (name == "range" && value.list.size() == 2)
       input.low = value.list[0].number, input.high = value.list[1].number;
     else if (name == "special")
-      input.is_special = value.number != 0;
+      input.special_one_in = value.number > 1 ? int64_t(value.number) : 8;
     else if (name == "values")
       for (const Json &entry : value.list)
         input.values.push_back(entry.number);

@@ -15,7 +15,7 @@ struct InputCase {
   DType dtype = DType::f32;
   int64_t stride = 0; ///< row stride; 0: contiguous
   double low = -2, high = 2;
-  bool is_special = false; ///< a few NaNs, infinities and denormals among the values
+  int64_t special_one_in = 0; ///< one in so many values is a NaN, an infinity or a denormal
   std::vector<double> values;
 };
 

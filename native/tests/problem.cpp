@@ -57,7 +57,7 @@ double value_of(const InputCase &input, int64_t index, uint64_t &random) {
   if (!input.values.empty())
     return input.values[size_t(index)];
   const double value = input.low + (input.high - input.low) * uniform(random);
-  if (input.is_special && next_random(random) % 8 == 0)
+  if (input.special_one_in && next_random(random) % uint64_t(input.special_one_in) == 0)
     return specials[next_random(random) % std::size(specials)];
   return input.dtype == DType::i32 ? std::floor(value) : value;
 }
