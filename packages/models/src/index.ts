@@ -115,6 +115,31 @@ export { type VitOptions, vit } from './vit/model.js';
 export { packVit, type VitPacking } from './vit/pack.js';
 export { type PatchGrid, trainedGrid, vitPositions } from './vit/positions.js';
 export { vitCheckpoint } from './vit/weights.js';
+export {
+  parseVivitConfig,
+  type VivitAttention,
+  type VivitConfig,
+  type VivitEncoder,
+} from './vivit/config.js';
+export { sampledFrames } from './vivit/frames.js';
+export {
+  inflateKernel,
+  type KernelInflation,
+  resizePositions,
+  resizeTimePositions,
+  tilePositions,
+} from './vivit/initialisers.js';
+export { type VivitOptions, vivit } from './vivit/model.js';
+export {
+  packVivit,
+  type TubeletGrid,
+  tubeletGrid,
+  type VivitPacking,
+  type VivitTables,
+} from './vivit/pack.js';
+export { parseScenicVivitConfig } from './vivit/scenic-config.js';
+export { hasScenicNames, scenicVivitWeights, type TensorValues } from './vivit/scenic-weights.js';
+export { vivitCheckpoint } from './vivit/weights.js';
 export { parseWanConfig, type WanConfig } from './wan/config.js';
 export { type WanParts, wanParts, wanTransformer } from './wan/model.js';
 export {

@@ -18,6 +18,7 @@ export { checkSd3Case } from './goldens/sd3.js';
 export { checkTextEncoderCase } from './goldens/text-encoders.js';
 export { checkTokenizerCase, type TokenizerCaseResult } from './goldens/tokenizers.js';
 export { checkVitCase } from './goldens/vit.js';
+export { checkVivitCase } from './goldens/vivit.js';
 export { checkWanCase } from './goldens/wan.js';
 export { checkWanVaeCase } from './goldens/wan-vae.js';
 export { interpret, references } from './interpreter/interpret.js';

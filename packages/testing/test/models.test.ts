@@ -8,10 +8,12 @@ import {
   packDit,
   packLatte,
   packTexts,
+  packVivit,
   packWan,
   parseDitConfig,
   parseKlVaeConfig,
   parseLatteConfig,
+  parseScenicVivitConfig,
   parseTextEncoderConfig,
   parseWanConfig,
   parseWanVaeConfig,
@@ -19,6 +21,8 @@ import {
   textEncoder,
   tinyVaeDecoder,
   tinyVaeEncoder,
+  tubeletGrid,
+  vivit,
   type WanClip,
   type WanConfig,
   wanTransformer,
@@ -163,6 +167,31 @@ function latteCase(clips: readonly (LatteClip & { readonly name: string })[]): C
   return { graph: latte(latteConfig), inputs: { ...inputs, ...data }, sizes };
 }
 
+function vivitCase(model: object): Case {
+  const config = parseScenicVivitConfig({
+    model: {
+      patches: { size: [2, 3, 2] },
+      hidden_size: 20,
+      num_heads: 2,
+      num_layers: 2,
+      mlp_dim: 31,
+      ...model,
+    },
+    dataset: { num_classes: 4, input_shape: [2, 6, 4, 9, 3] },
+  });
+  const { frames, rows, columns } = tubeletGrid(config);
+  const before = config.summary === 'class' ? 1 : 0;
+  const perFrame = rows * columns;
+  const isFactorized = config.attention === 'factorized-encoder';
+  const table = (name: string, tokens: number) => randomValues(name, (before + tokens) * 20);
+  const { inputs, sizes } = packVivit(config, 2, {
+    positions: table('positions', isFactorized ? perFrame : frames * perFrame),
+    temporalPositions: table('temporal', frames),
+  });
+  const pixels = randomValues('pixels', sizes.elements);
+  return { graph: vivit(config), inputs: { ...inputs, pixels }, sizes };
+}
+
 const klVae = parseKlVaeConfig({
   block_out_channels: [6, 9],
   norm_num_groups: 3,
@@ -222,6 +251,17 @@ const cases: [name: string, case_: Case][] = [
     'dit without null class and sigma',
     ditCase({ class_dropout_prob: 0, learn_sigma: false, patch_size: 3 }),
   ],
+  ['vivit, model 1', vivitCase({ classifier: 'token', representation_size: 7 })],
+  [
+    'vivit, model 2',
+    vivitCase({
+      attention_config: { type: 'factorized_encoder' },
+      spatial_transformer: { num_layers: 1, num_heads: 4, mlp_dim: 9 },
+      temporal_transformer: { num_layers: 2, num_heads: 5, mlp_dim: 11 },
+    }),
+  ],
+  ['vivit, model 3', vivitCase({ attention_config: { type: 'factorized_self_attention_block' } })],
+  ['vivit, model 4', vivitCase({ attention_config: { type: 'factorized_dot_product_attention' } })],
 ];
 
 function run(by: RunGraph, { graph, inputs, sizes }: Case) {

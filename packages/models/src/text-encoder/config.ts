@@ -26,6 +26,7 @@ export interface TextEncoderConfig {
 export const activations: Readonly<Record<string, Activation>> = {
   relu: 'relu',
   gelu: 'gelu_erf',
+  gelu_fast: 'gelu_tanh',
   gelu_new: 'gelu_tanh',
   gelu_pytorch_tanh: 'gelu_tanh',
   quick_gelu: 'quick_gelu',

@@ -14,6 +14,7 @@ import { checkSpritesCase } from './sprites.js';
 import { checkTextEncoderCase } from './text-encoders.js';
 import { checkTokenizerCase } from './tokenizers.js';
 import { checkVitCase } from './vit.js';
+import { checkVivitCase } from './vivit.js';
 import { checkWanCase } from './wan.js';
 import { checkWanPipelineCase } from './wan-pipeline.js';
 import { checkWanVaeCase } from './wan-vae.js';
@@ -38,6 +39,7 @@ const checks: Readonly<Record<string, Check>> = {
   pixart: checkPixartCase,
   sd3: checkSd3Case,
   vit: checkVitCase,
+  vivit: checkVivitCase,
   flux: checkFluxCase,
   hunyuan: checkHunyuanCase,
   'kl-vae': checkKlVaeCase,
