@@ -1,12 +1,17 @@
 import { randomInt } from 'node:crypto';
 import { modelDirectory } from '@tubelet/model-sprites';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type GenerationDefaults, type StepCacheOptions, schedulerNames } from 'tubelet';
+import {
+  type GenerationDefaults,
+  generationDefaults,
+  type StepCacheOptions,
+  schedulerNames,
+} from 'tubelet';
 import { type GenerateOptions, generate } from './generate.js';
 import type { Terminal } from './terminal.js';
 
 /** What commander gives: values as parsed, absent where not typed. */
-type Typed = Omit<GenerateOptions, 'prompt' | 'model' | 'width' | 'height' | 'seed' | 'out'> & {
+type Typed = Omit<GenerateOptions, 'prompt' | 'model' | 'seed' | 'out'> & {
   readonly size?: { readonly width: number; readonly height: number };
   readonly model?: string;
   readonly seed?: number;
@@ -26,15 +31,19 @@ export function addGenerateCommand(
   const { width, height, numFrames, steps, guidanceScale, fps, upscale } = defaults;
   program
     .command('generate')
-    .description('make a video of a prompt, or a still with --frames 1')
+    .description(
+      'make a video of a prompt, a still with --frames 1, or an image with an image model',
+    )
     .usage('[options] "<prompt>"')
     .argument('<prompt>', 'what the video shows, in English or Chinese; may be empty ("")')
     .optionsGroup('Result:')
     .option(
       '--out <file>',
-      '.mp4, .gif, .webp or .png, many frames as a sheet (default: tubelet-SEED.mp4)',
+      '.mp4, .gif, .webp or .png, many frames as a sheet (default: tubelet-SEED.mp4, .png of an image model)',
     )
     .option('--size <WxH>', `pixels, before --scale (default: ${width}x${height})`, parseSize)
+    .addOption(side('width'))
+    .addOption(side('height'))
     .option('--frames <n>', `4k + 1; 1 is a still (default: ${numFrames})`, parseWhole)
     .option('--fps <n>', `frames a second (default: ${fps})`, parseNumber)
     .option('--scale <n>', `enlarge by whole pixels, unblended (default: ${upscale})`, parseWhole)
@@ -60,10 +69,7 @@ export function addGenerateCommand(
       parseCache,
     )
     .optionsGroup('Running:')
-    .option(
-      '--model <folder>',
-      'a diffusers folder of the Wan form (default: sprites, which comes along)',
-    )
+    .option('--model <folder>', 'a diffusers folder (default: sprites, which comes along)')
     .addOption(
       new Option('--dtype <name>', 'arithmetic of matrix products (default: f32)').choices([
         'f32',
@@ -81,15 +87,26 @@ export function addGenerateCommand(
     )
     .addHelpText('after', examples)
     .action(
-      (
+      async (
         prompt: string,
         { model = modelDirectory, size, seed = randomInt(2 ** 32), out, ...typed }: Typed,
       ) =>
         generate(
-          { ...typed, ...size, model, prompt, seed, out: out ?? `tubelet-${seed}.mp4` },
+          { ...typed, ...size, model, prompt, seed, out: out ?? (await defaultOut(model, seed)) },
           terminal,
         ),
     );
+}
+
+function side(name: 'width' | 'height'): Option {
+  return new Option(`--${name} <n>`, 'the same, one side alone')
+    .argParser(parseWhole)
+    .conflicts('size');
+}
+
+async function defaultOut(model: string, seed: number): Promise<string> {
+  const { numFrames } = await generationDefaults(model);
+  return `tubelet-${seed}.${numFrames === 1 ? 'png' : 'mp4'}`;
 }
 
 const examples = `

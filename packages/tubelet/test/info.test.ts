@@ -9,7 +9,7 @@ import {
   writeModel,
   writePipeline,
 } from './pipelines/tiny-folder.js';
-import { flux, pixart, sd3 } from './pipelines/tiny-image-pipelines.js';
+import { flux, latte, pixart, sd3 } from './pipelines/tiny-pipelines.js';
 
 const folder = await temporaryFolder();
 afterAll(folder.remove);
@@ -51,12 +51,14 @@ it('tells parameters and memory of each component and of all', async () => {
   expect(info.defaults).toMatchObject({ width: 1024, numFrames: 1, steps: 28, guidanceScale: 3.5 });
 });
 
-const everyModel = [pixart, sd3, flux].flatMap((tiny) =>
-  Object.entries(tiny.models).map(([name, model]) => [tiny, name, model[0], model[1]] as const),
+const everyModel = [flux, latte, pixart, sd3].flatMap((tiny) =>
+  Object.entries(tiny.models).map(
+    ([name, model]) => [tiny.className, name, tiny, ...model] as const,
+  ),
 );
 it.for(everyModel)(
-  'lists what is wrong with the tensors of %o: %s',
-  async ([tiny, name, className, config]) => {
+  'lists what is wrong with the tensors of %s: %s',
+  async ([, name, tiny, className, config]) => {
     const directory = await written('wrong', tiny);
     const json = { _class_name: className, ...config };
     const kind = className.startsWith('CLIP') ? { architectures: [className], ...config } : json;

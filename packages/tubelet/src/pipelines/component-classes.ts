@@ -36,6 +36,7 @@ import {
 type ReadCheckpoint = (config: Readonly<Record<string, unknown>>) => Checkpoint;
 
 const clip: ReadCheckpoint = (json) => clipTextCheckpoint(parseClipTextConfig(json));
+const latte: ReadCheckpoint = (json) => latteCheckpoint(parseLatteConfig(json));
 const t5: ReadCheckpoint = (json) => textEncoderCheckpoint(parseTextEncoderConfig(json));
 const vit: ReadCheckpoint = (json) => vitCheckpoint(parseVitConfig(json));
 const dit: ReadCheckpoint = (json) => ditCheckpoint(parseDitDiffusersConfig(json));
@@ -52,7 +53,8 @@ export const componentClasses: Readonly<Record<string, ReadCheckpoint>> = {
   DiTTransformer2DModel: dit,
   FluxTransformer2DModel: (json) => fluxCheckpoint(parseFluxConfig(json)),
   HunyuanVideoTransformer3DModel: (json) => hunyuanCheckpoint(parseHunyuanConfig(json)),
-  LatteTransformer3DModel: (json) => latteCheckpoint(parseLatteConfig(json)),
+  LatteT2V: latte,
+  LatteTransformer3DModel: latte,
   MochiTransformer3DModel: (json) => mochiCheckpoint(parseMochiConfig(json)),
   PixArtTransformer2DModel: pixart,
   SD3Transformer2DModel: (json) => sd3Checkpoint(parseSd3Config(json)),

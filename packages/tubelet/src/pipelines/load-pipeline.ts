@@ -3,6 +3,7 @@ import { type Device, type DeviceOptions, openDevice } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 import { fluxDefaults, loadFluxPipeline } from './flux/pipeline.js';
 import type { GenerationDefaults } from './generation-defaults.js';
+import { latteDefaults, loadLattePipeline } from './latte/pipeline.js';
 import { componentClass, type ModelFolder, openModelFolder } from './model-folder.js';
 import type { Pipeline, PipelineOptions } from './pipeline.js';
 import { loadPixartPipeline, pixartDefaults } from './pixart/pipeline.js';
@@ -46,6 +47,16 @@ const pixart = (maxSequenceLength: number): PipelineClass => ({
   load: loadPixartPipeline,
 });
 
+const latte: PipelineClass = {
+  components: {
+    text_encoder: ['T5EncoderModel'],
+    transformer: ['LatteTransformer3DModel', 'LatteT2V'],
+    vae: ['AutoencoderKL'],
+  },
+  defaults: latteDefaults,
+  load: loadLattePipeline,
+};
+
 const sd3: PipelineClass = {
   components: {
     text_encoder: ['CLIPTextModelWithProjection'],
@@ -72,6 +83,7 @@ const flux: PipelineClass = {
 /** By diffusers' names of the pipelines. */
 export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
   FluxPipeline: flux,
+  LattePipeline: latte,
   PixArtAlphaPipeline: pixart(120),
   PixArtSigmaPipeline: pixart(300),
   StableDiffusion3Pipeline: sd3,

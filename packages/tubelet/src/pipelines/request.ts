@@ -104,6 +104,8 @@ export interface SizeRules {
   readonly space: number;
   /** Frames of one latent frame after the first. */
   readonly time: number;
+  /** @defaultValue as many as there is room for */
+  readonly maxFrames?: number;
   /** What sides in pixels must be multiples of besides. @defaultValue 1 */
   readonly multiple?: number;
   /** Latents along each axis of one token. */
@@ -189,7 +191,7 @@ export function checkRequest(
   const { multiple = 1 } = rules;
   requireMultiple('width', size.width, leastCommonMultiple(multiple, rules.space * patchW));
   requireMultiple('height', size.height, leastCommonMultiple(multiple, rules.space * patchH));
-  requireFrames(numFrames, rules.time, patchT);
+  requireFrames(numFrames, rules.time, patchT, rules.maxFrames ?? 100_000);
   require(Number.isFinite(fps) && fps > 0 && fps <= 1000, 'fps', 'above 0 and at most 1000', fps);
   require(isWhole(steps, 1, mostSteps), 'steps', `1 to ${mostSteps}`, steps);
   for (const [name, scale] of Object.entries({ guidanceScale, trueGuidanceScale }))
@@ -247,10 +249,10 @@ function requireMultiple(name: string, value: number, of: number): void {
   require(good, name, expected, value);
 }
 
-function requireFrames(value: number, time: number, patchT: number): void {
+function requireFrames(value: number, time: number, patchT: number, longest: number): void {
   const unit = time * patchT;
   const first = time * (patchT - 1) + 1;
-  const most = first + Math.floor((100_000 - first) / unit) * unit;
+  const most = first + Math.floor((longest - first) / unit) * unit;
   const good = isWhole(value, first, most) && (value - first) % unit === 0;
   const expected = `${unit}k + ${first} up to ${most}, the nearest being ${nearest(value, unit, first, most)}`;
   require(good, 'numFrames', expected, value);

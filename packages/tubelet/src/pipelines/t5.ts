@@ -41,8 +41,11 @@ export interface T5Options {
   readonly tokenizer?: string;
   /** Most tokens of a text. @defaultValue the tokenizer's own limit */
   readonly maxLength?: number;
-  /** Whether texts are padded to `maxLength` and the padding attended, as where a pipeline passes no mask. */
-  readonly attendsPadding?: boolean;
+  /**
+   * Whether texts are padded to `maxLength`, and whether the padding is attended, as where a pipeline passes no mask.
+   * @defaultValue `'none'`: only the text itself is run
+   */
+  readonly padding?: 'none' | 'masked' | 'attended';
   readonly precision: Precision;
 }
 
@@ -51,7 +54,7 @@ export async function loadT5(
   folder: ModelFolder,
   options: T5Options,
 ): Promise<T5Encoder> {
-  const { encoder = 'text_encoder', attendsPadding = false, precision } = options;
+  const { encoder = 'text_encoder', padding = 'none', precision } = options;
   const [config, tokenizer, weights] = await Promise.all([
     folder.json(encoder, 'config.json').then(parseTextEncoderConfig),
     loadTokenizer(folder.path(options.tokenizer ?? 'tokenizer')),
@@ -66,14 +69,14 @@ export async function loadT5(
   const plan = await compile(device, textEncoder(config, { maxLength }), weights, capacity, {
     precision,
   });
-  const padded = (ids: readonly number[]) =>
-    attendsPadding ? paddedTo(maxLength, ids, tokenizer.padTokenId ?? 0) : ids;
+  const padded = (ids: readonly number[]) => {
+    if (padding === 'none') return { ids };
+    const all = paddedTo(maxLength, ids, tokenizer.padTokenId ?? 0);
+    return padding === 'masked' ? { ids: all, length: ids.length } : { ids: all };
+  };
 
   const run = async (texts: readonly (readonly number[])[], options?: RunOptions) => {
-    const packed = packTexts(
-      config,
-      texts.map((ids) => ({ ids: padded(ids) })),
-    );
+    const packed = packTexts(config, texts.map(padded));
     const ids = await upload(device, packed.inputs.ids);
     const segments = await upload(device, packed.inputs.segments);
     const hidden = device.allocate(packed.sizes.tokens * dim * 4);

@@ -19,7 +19,7 @@ export async function loadFluxPrompts(
       encoder: 'text_encoder_2',
       tokenizer: 'tokenizer_2',
       maxLength,
-      attendsPadding: true,
+      padding: 'attended',
       precision,
     }),
   ]);

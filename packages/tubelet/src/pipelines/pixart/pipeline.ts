@@ -14,10 +14,10 @@ import {
   type PipelineOptions,
   requireMatching,
 } from '../pipeline.js';
-import { type EncodedPrompt, encodeRequest, type PromptEncoder } from '../prompts.js';
+import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import type { CheckedRequest, GenerateRequest } from '../request.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
-import { loadT5, type T5Options } from '../t5.js';
+import { loadT5Prompts } from '../t5-prompts.js';
 import { binnedSize, resizeAndCrop } from './resolution-bins.js';
 
 /** Those of diffusers' PixArtAlphaPipeline and PixArtSigmaPipeline: the trained square. */
@@ -49,7 +49,8 @@ export async function loadPixartPipeline(
   const schedulerConfig = await folder.json('scheduler', 'scheduler_config.json');
   chooseDiffusionScheduler(schedulerConfig, undefined);
   const [prompts, config, weights, autoencoder] = await Promise.all([
-    loadPixartPrompts(device, folder, {
+    loadT5Prompts(device, folder, {
+      clean: cleanCaption,
       maxLength: maxSequenceLength ?? defaults.maxSequenceLength,
       precision: dtypes.textEncoder,
     }),
@@ -118,23 +119,4 @@ function usesBins({ resolutionBinning = true }: GenerateRequest, sampleSize: num
   if (!resolutionBinning || isTrained) return resolutionBinning;
   const message = `resolutionBinning must be = false for sample_size ${sampleSize}, which has no table of sizes, got true`;
   throw new TubeletError('BAD_INPUT', 'generate', message);
-}
-
-/** Texts are cleaned, and their padding is not attended. */
-async function loadPixartPrompts(
-  device: Device,
-  folder: ModelFolder,
-  options: T5Options,
-): Promise<PromptEncoder & { readonly dim: number }> {
-  const { tokenizer, maxLength, dim, weights, encode } = await loadT5(device, folder, options);
-  return {
-    dim,
-    weights: [weights],
-    tokenize: (prompt) => [tokenizer.encode(cleanCaption(prompt), { maxLength })],
-    async encode(texts, options) {
-      const tokens = texts.map(([text]) => text!.ids);
-      const found = await encode(tokens, options);
-      return tokens.map((ids, i) => ({ ids, embeddings: found[i]! }));
-    },
-  };
 }

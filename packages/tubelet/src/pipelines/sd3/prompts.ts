@@ -39,7 +39,7 @@ export async function loadSd3Prompts(
           encoder: 'text_encoder_3',
           tokenizer: 'tokenizer_3',
           maxLength,
-          attendsPadding: true,
+          padding: 'attended',
           precision,
         })
       : undefined,

@@ -113,3 +113,26 @@ export const flux: TinyPipeline = {
     use_dynamic_shifting: true,
   },
 };
+
+export const latte: TinyPipeline = {
+  className: 'LattePipeline',
+  models: {
+    text_encoder: ['T5EncoderModel', t5],
+    transformer: [
+      'LatteTransformer3DModel',
+      {
+        ...attention,
+        sample_size: 8,
+        patch_size: 2,
+        in_channels: 4,
+        out_channels: 8,
+        cross_attention_dim: 24,
+        caption_channels: 24,
+        video_length: 4,
+      },
+    ],
+    vae: ['AutoencoderKL', vae],
+  },
+  tokenizers: { tokenizer: 't5' },
+  scheduler: { _class_name: 'DDIMScheduler', clip_sample: false, beta_schedule: 'linear' },
+};
