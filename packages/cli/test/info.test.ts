@@ -29,7 +29,7 @@ describe('tubelet info', () => {
     const model = await changedModel(files.path('bad'), { 'tokenizer/tokenizer.json': null });
     const { code, output } = await tubelet('info', model);
     expect(code).toBe(0);
-    expect(output).toMatch(/does not run here:\n {2}tokenizer: .*tokenizer\.json must be = there/);
+    expect(output).toMatch(/does not run here:\n {2}tokenizer: .*must hold = tokenizer\.json/);
   });
 
   it('refuses a path that is not there', async () => {

@@ -184,10 +184,10 @@ export function wordPieceTokenizer(): TokenizerJson {
   };
 }
 
-/** Writes a tokenizer folder and gives its path. */
+/** Writes a tokenizer folder, without tokenizer.json where that is undefined, and gives its path. */
 export async function tokenizerFolder(json: unknown, config: object = {}): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tokenizer-'));
-  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(json));
+  if (json !== undefined) await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(json));
   await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(config));
   return folder;
 }

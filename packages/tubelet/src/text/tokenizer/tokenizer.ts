@@ -178,7 +178,7 @@ const PLAIN_SPECIAL_TOKEN = {
 };
 
 /** A token of the config: its text, or an object that holds the text. */
-function tokenContent(config: Fields, name: string): string | undefined {
+export function tokenContent(config: Fields, name: string): string | undefined {
   const value = config.value(name);
   if (typeof value === 'object' && value !== null) return config.object(name)?.text('content');
   return config.optionalText(name);
