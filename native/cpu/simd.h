@@ -196,25 +196,67 @@ template <int distance = lanes / 2> TUBELET_INLINE void transpose(IntVec (&rows)
     transpose<distance / 2>(rows);
 }
 
-/// e^x to 1.5 ulp: x = n ln 2 + r, polynomial in r. 0 below -103.97, infinity above 88.72, NaN stays NaN.
-/// Levels without AVX-512 give 0 where the result would be denormal.
+#if defined(__AVX512BF16__)
+/// This level multiplies bfloat16 and integers: what it computes besides may be off by a twentieth of a
+/// bfloat16's last bit.
+constexpr bool is_narrow = true;
+#else
+constexpr bool is_narrow = false;
+#endif
+
+/// 2^r for r = -0.5 to 0.5: to 1 ulp, or to 1.1e-4 where the level is narrow.
+TUBELET_INLINE Vec exp2_polynomial(Vec r) {
+  Vec p;
+  if constexpr (is_narrow) {
+    p = broadcast(0.0550090014f);
+    p = fma(p, r, broadcast(0.242211004f));
+    p = fma(p, r, broadcast(0.693282912f));
+  } else {
+    p = broadcast(1.53533096e-4f);
+    p = fma(p, r, broadcast(1.33988773e-3f));
+    p = fma(p, r, broadcast(9.61843785e-3f));
+    p = fma(p, r, broadcast(5.55033237e-2f));
+    p = fma(p, r, broadcast(2.40226477e-1f));
+    p = fma(p, r, broadcast(6.93147182e-1f));
+  }
+  return fma(p, r, broadcast(1.0f));
+}
+
+/// 2^x for x <= 0, as exact as the polynomial; 0 below -150, NaN stays NaN.
+TUBELET_INLINE Vec exp2_below(Vec x) {
+#if defined(__AVX512F__)
+  x = max(broadcast(-150.0f), x);
+  const Vec n = (Vec)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  return (Vec)_mm512_scalef_ps((__m512)exp2_polynomial(x - n), (__m512)n);
+#else
+  const Vec magic = broadcast(12582912.0f); // 1.5·2^23: adding it rounds to an integer
+  const IntVec is_tiny = x < -126.0f;
+  x = select(is_tiny, broadcast(-126.0f), x);
+  const Vec shifted = x + magic, n = shifted - magic;
+  const Vec scale = (Vec)(((IntVec)shifted - (IntVec)magic + 127) << 23);
+  return select(is_tiny, Vec{}, exp2_polynomial(x - n) * scale);
+#endif
+}
+
+/// e^x to 1.5 ulp, or to 1.2e-4 where the level is narrow: x = n ln 2 + r, polynomial in r. 0 below
+/// -103.97, infinity above 88.72, NaN stays NaN. Levels without AVX-512 give 0 for what is denormal.
 TUBELET_INLINE Vec exp(Vec x) {
 #if defined(__AVX512F__)
   // Beyond these bounds the result is 0 or infinity; inside them no step overflows.
-  const __m512 inside =
-      _mm512_min_ps(_mm512_set1_ps(128.0f), _mm512_max_ps(_mm512_set1_ps(-128.0f), (__m512)x));
-  const __m512 scaled = _mm512_mul_ps(inside, _mm512_set1_ps(1.44269504f));
-  const Vec n = (Vec)_mm512_roundscale_ps(scaled, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  Vec r = fma(n, broadcast(-0.693359375f), (Vec)inside);
+  const Vec inside = min(broadcast(128.0f), max(broadcast(-128.0f), x));
+  const Vec scaled = inside * 1.44269504f;
+  const Vec n =
+      (Vec)_mm512_roundscale_ps((__m512)scaled, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  if constexpr (is_narrow)
+    return (Vec)_mm512_scalef_ps((__m512)exp2_polynomial(scaled - n), (__m512)n);
 #else
   const Vec low = broadcast(-87.33654f), high = broadcast(88.72283f);
   Vec inside = select(x > low, x, low);
   inside = select(inside < high, inside, high);
-  const Vec magic = broadcast(12582912.0f); // 1.5·2^23: adding it rounds to an integer
-  Vec shifted = fma(inside, broadcast(1.44269504f), magic);
-  Vec n = shifted - magic;
-  Vec r = fma(n, broadcast(-0.693359375f), inside);
+  const Vec magic = broadcast(12582912.0f);
+  const Vec shifted = fma(inside, broadcast(1.44269504f), magic), n = shifted - magic;
 #endif
+  Vec r = fma(n, broadcast(-0.693359375f), inside);
   r = fma(n, broadcast(2.12194440e-4f), r);
   Vec p = broadcast(1.9875691500e-4f);
   p = fma(p, r, broadcast(1.3981999507e-3f));
@@ -237,37 +279,13 @@ TUBELET_INLINE Vec exp(Vec x) {
 #endif
 }
 
-/// 2^x to 1 ulp for x <= 0; 0 below -150, NaN stays NaN.
-TUBELET_INLINE Vec exp2_below(Vec x) {
-#if defined(__AVX512F__)
-  x = max(broadcast(-150.0f), x);
-  const Vec n = (Vec)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-#else
-  const Vec magic = broadcast(12582912.0f);
-  const IntVec is_tiny = x < -126.0f;
-  x = select(is_tiny, broadcast(-126.0f), x);
-  const Vec shifted = x + magic, n = shifted - magic;
-#endif
-  const Vec r = x - n;
-  Vec p = broadcast(1.53533096e-4f);
-  p = fma(p, r, broadcast(1.33988773e-3f));
-  p = fma(p, r, broadcast(9.61843785e-3f));
-  p = fma(p, r, broadcast(5.55033237e-2f));
-  p = fma(p, r, broadcast(2.40226477e-1f));
-  p = fma(p, r, broadcast(6.93147182e-1f));
-  p = fma(p, r, broadcast(1.0f));
-#if defined(__AVX512F__)
-  return (Vec)_mm512_scalef_ps((__m512)p, (__m512)n);
-#else
-  const Vec scale = (Vec)(((IntVec)shifted - (IntVec)magic + 127) << 23);
-  return select(is_tiny, Vec{}, p * scale);
-#endif
-}
-
-/// 1 / x to 1 ulp for x = 1 to infinity: what a sigmoid divides by.
+/// 1 / x for x = 1 to infinity, what a sigmoid divides by: to 1 ulp, or to 2^-14 where the level is
+/// narrow.
 TUBELET_INLINE Vec inverse(Vec x) {
 #if defined(__AVX512F__)
   const Vec guess = (Vec)_mm512_rcp14_ps((__m512)x);
+  if constexpr (is_narrow)
+    return guess;
   const Vec error = fma(-x, guess, broadcast(1.0f));
   // At infinity the guess is 0 and the error NaN.
   return select(x < __builtin_inff(), fma(guess, error, guess), guess);
@@ -281,8 +299,8 @@ TUBELET_INLINE Vec silu(Vec x) { return x * inverse(1.0f + exp(-x)); }
 
 /// x·Φ(x) by tanh (Hendrycks and Gimpel 2016); 0.5·(1 + tanh u) = 1 / (1 + e^(-2u)).
 TUBELET_INLINE Vec gelu_tanh(Vec x) {
-  Vec u = x * fma(x * x, broadcast(0.0356774081f), broadcast(0.7978845608f));
-  return x * inverse(1.0f + exp(-2.0f * u));
+  Vec minus_2u = x * fma(x * x, broadcast(-0.0713548162f), broadcast(-1.5957691216f));
+  return x * inverse(1.0f + exp(minus_2u));
 }
 
 TUBELET_INLINE Vec quick_gelu(Vec x) { return x * inverse(1.0f + exp(-1.702f * x)); }
