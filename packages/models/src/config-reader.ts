@@ -18,6 +18,12 @@ export interface ConfigReader {
     key: string,
     range: Range & { readonly length?: number; readonly default: readonly number[] },
   ): readonly number[];
+  /** Lists of `lengths[i]` whole numbers for each part: given as one number for all, or as a number or a list for each. */
+  nestedIntegers(
+    key: string,
+    lengths: readonly number[],
+    range: Range & { readonly default?: number },
+  ): readonly (readonly number[])[];
   /** A number above 0. */
   epsilon(key: string, fallback: number): number;
   number(key: string, fallback: number): number;
@@ -31,6 +37,8 @@ export interface ConfigReader {
     words: readonly Word[],
     fallback: readonly Word[],
   ): readonly Word[];
+  /** An option as it stands, null where it is absent; another call reads it. */
+  given(key: string): unknown;
   /** Options that change nothing here. */
   ignore(...keys: readonly string[]): void;
   /** An option that only one value of is understood; absent counts as that value. */
@@ -90,6 +98,20 @@ export function readConfig(model: string, json: unknown, className?: string): Co
       const good = range.length === undefined ? value.length > 0 : value.length === range.length;
       return good ? value : fail(key, expected, value);
     },
+    nestedIntegers(key, lengths, range) {
+      const value = take(key) ?? range.default;
+      const given = Array.isArray(value) ? value : lengths.map(() => value);
+      const parts = lengths.map((length, i) =>
+        Array.isArray(given[i]) ? given[i] : Array(length).fill(given[i]),
+      );
+      const good =
+        given.length === lengths.length &&
+        parts.every(
+          (part, i) => part.length === lengths[i] && part.every((v) => isWhole(v, range)),
+        );
+      const expected = `${rangeText(range)}, or a list of ${lengths.length}`;
+      return good ? parts : fail(key, expected, value);
+    },
     epsilon(key, fallback) {
       const value = take(key) ?? fallback;
       const good = typeof value === 'number' && value > 0 && value < 1;
@@ -122,6 +144,7 @@ export function readConfig(model: string, json: unknown, className?: string): Co
         (v): v is (typeof words)[number] => words.some((word) => word === v),
         `a list of ${words.join(', ')}`,
       ),
+    given: (key) => config[key] ?? null,
     ignore: (...keys) => keys.forEach(take),
     only(key, value) {
       const given = take(key);

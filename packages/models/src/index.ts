@@ -93,6 +93,18 @@ export { clipTextCheckpoint, textEncoderCheckpoint } from './text-encoder/weight
 export { parseTinyVaeConfig, type TinyVaeConfig, taef2 } from './tiny-vae/config.js';
 export { type TinyVaeSize, tinyVaeDecoder, tinyVaeEncoder } from './tiny-vae/model.js';
 export { tinyVaeCheckpoint } from './tiny-vae/weights.js';
+export {
+  parseUnetConfig,
+  type UnetAttention,
+  type UnetClasses,
+  type UnetConfig,
+  type UnetLayer,
+  type UnetLevel,
+} from './unet/config.js';
+export type { UnetSize } from './unet/grid.js';
+export { unet } from './unet/model.js';
+export { withMotion } from './unet/video-config.js';
+export { unetCheckpoint } from './unet/weights.js';
 export { type Chunk, cacheEntries } from './vae/cache.js';
 export { parseWanVaeConfig, vaeFactors, type WanVaeConfig } from './vae/config.js';
 export { type DecoderSize, wanVaeDecoder } from './vae/decoder.js';

@@ -22,14 +22,14 @@ function channels(x: Tensor): number {
  * A 2D convolution of each picture.
  *
  * @param x [N, H, W, C]
- * @param size of the kernel, which keeps the picture's size unless the options say otherwise
+ * @param size of the kernel, odd; it keeps the picture's size unless the options say otherwise
  * @returns [N, H', W', out]
  */
 export function convolution2d(
   w: Weights,
   x: Tensor,
   out: number,
-  size: 1 | 3,
+  size: number,
   options: ConvolutionOptions & { readonly hasBias?: boolean } = {},
 ): Tensor {
   const { hasBias = true, ...rest } = options;

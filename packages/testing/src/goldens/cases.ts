@@ -13,6 +13,7 @@ import { checkSd3Case } from './sd3.js';
 import { checkSpritesCase } from './sprites.js';
 import { checkTextEncoderCase } from './text-encoders.js';
 import { checkTokenizerCase } from './tokenizers.js';
+import { checkUnetCase } from './unet.js';
 import { checkVitCase } from './vit.js';
 import { checkVivitCase } from './vivit.js';
 import { checkWanCase } from './wan.js';
@@ -49,6 +50,7 @@ const checks: Readonly<Record<string, Check>> = {
   sprites: checkSpritesCase,
   'text-encoders': checkTextEncoderCase,
   tokenizers: checkTokenizerCase,
+  unet: checkUnetCase,
   wan: checkWanCase,
   'wan-pipeline': checkWanPipelineCase,
   'wan-vae': checkWanVaeCase,
