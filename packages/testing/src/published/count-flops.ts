@@ -4,7 +4,7 @@ import type { PlanExplanation } from '@tubelet/runtime';
 /**
  * FLOPs of one run. A plan counts attention as of every query to every key, since its segments are data; here they are known.
  *
- * @param inputs the tables of attention among them
+ * @param inputs the tables of attention among them, where they are not constants of the graph
  */
 export function countFlops(
   graph: Graph,
@@ -15,7 +15,8 @@ export function countFlops(
   return graph.nodes.reduce((sum, node, i) => {
     const { flops, shape } = explanation.nodes[i];
     if (node.op.stem !== 'attention') return sum + flops;
-    const table = inputs[node.inputs[segments]!.name];
+    const given = node.inputs[segments]!;
+    const table = graph.constants.get(given.id) ?? inputs[given.name];
     let pairs = 0;
     let keys = 0;
     for (let at = 0; at < table.length; at += 4) {

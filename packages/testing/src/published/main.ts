@@ -30,7 +30,7 @@ async function rowOf(device: Device, model: PublishedModel): Promise<string[]> {
     parameters.toLocaleString('en-US'),
     published(model),
     model.size,
-    `${sizes.joint ?? sizes.tokens}`,
+    `${sizes.joint ?? sizes.tokens ?? ''}`,
     tera < 100 ? tera.toPrecision(3) : tera.toFixed(0),
     ...[4 * parameters, 2 * parameters, parameters, explanation.arenaBytes].map(bytesText),
   ];

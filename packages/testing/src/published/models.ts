@@ -14,10 +14,14 @@ import {
   parseLatteConfig,
   parsePixartConfig,
   parseSd3Config,
+  parseUnetConfig,
   parseWanConfig,
   pixart,
   sd3Transformer,
+  type UnetConfig,
+  unet,
   wanTransformer,
+  withMotion,
 } from '@tubelet/models';
 
 /** A published model at its full size. */
@@ -144,6 +148,41 @@ function wanModel(
   };
 }
 
+function unetModel(
+  name: string,
+  published: Pick<PublishedModel, 'parameters' | 'isRounded'>,
+  config: UnetConfig,
+  side: number,
+  frames = 1,
+): PublishedModel {
+  const picture = `${8 * side}x${8 * side}`;
+  return {
+    name,
+    ...published,
+    size: frames === 1 ? picture : `${picture}, ${frames} frames`,
+    build: () => ({
+      graph: unet(config, { height: side, width: side, frames, textTokens: [77] }),
+      sizes: {},
+      inputs: {},
+    }),
+  };
+}
+
+const sd15 = parseUnetConfig({ cross_attention_dim: 768 });
+
+const sdxl = parseUnetConfig({
+  addition_embed_type: 'text_time',
+  addition_time_embed_dim: 256,
+  attention_head_dim: [5, 10, 20],
+  block_out_channels: [320, 640, 1280],
+  cross_attention_dim: 2048,
+  down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'],
+  projection_class_embeddings_input_dim: 2816,
+  transformer_layers_per_block: [1, 2, 10],
+  up_block_types: ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'UpBlock2D'],
+  use_linear_projection: true,
+});
+
 const wide = { frames: 21, height: 60, width: 104 };
 
 /** The models of docs/models/README.md, one forward without guidance of each. */
@@ -169,6 +208,16 @@ export const publishedModels: readonly PublishedModel[] = [
   ),
   fluxModel(),
   latteModel(),
+  unetModel('Stable Diffusion 1.5', { parameters: 859_520_964 }, sd15, 64),
+  unetModel('SDXL', { parameters: 2_567_463_684 }, sdxl, 128),
+  unetModel(
+    'text-to-video-ms',
+    {},
+    parseUnetConfig({ _class_name: 'UNet3DConditionModel' }),
+    32,
+    16,
+  ),
+  unetModel('AnimateDiff v1-5-2', {}, withMotion(sd15, {}), 64, 16),
   wanModel(
     'Wan 2.1 T2V 1.3B',
     1_418_996_800,
