@@ -20,6 +20,7 @@ import {
   parseSd3Config,
   parseTextEncoderConfig,
   parseTinyVaeConfig,
+  parseUnetConfig,
   parseVitConfig,
   parseWanConfig,
   parseWanVaeConfig,
@@ -27,6 +28,7 @@ import {
   sd3Checkpoint,
   textEncoderCheckpoint,
   tinyVaeCheckpoint,
+  unetCheckpoint,
   vitCheckpoint,
   wanCheckpoint,
   wanVaeCheckpoint,
@@ -38,6 +40,7 @@ type ReadCheckpoint = (config: Readonly<Record<string, unknown>>) => Checkpoint;
 const clip: ReadCheckpoint = (json) => clipTextCheckpoint(parseClipTextConfig(json));
 const latte: ReadCheckpoint = (json) => latteCheckpoint(parseLatteConfig(json));
 const t5: ReadCheckpoint = (json) => textEncoderCheckpoint(parseTextEncoderConfig(json));
+const unet: ReadCheckpoint = (json) => unetCheckpoint(parseUnetConfig(json));
 const vit: ReadCheckpoint = (json) => vitCheckpoint(parseVitConfig(json));
 const dit: ReadCheckpoint = (json) => ditCheckpoint(parseDitDiffusersConfig(json));
 const pixart: ReadCheckpoint = (json) => pixartCheckpoint(parsePixartConfig(json));
@@ -62,6 +65,9 @@ export const componentClasses: Readonly<Record<string, ReadCheckpoint>> = {
   // The class that DiT and PixArt-alpha were published as.
   Transformer2DModel: (json) => (json.norm_type === 'ada_norm_single' ? pixart : dit)(json),
   UMT5EncoderModel: t5,
+  UNet2DConditionModel: unet,
+  UNet3DConditionModel: unet,
+  UNetMotionModel: unet,
   ViTForImageClassification: vit,
   ViTModel: vit,
   WanTransformer3DModel: (json) => wanCheckpoint(parseWanConfig(json)),
