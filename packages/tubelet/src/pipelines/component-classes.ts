@@ -1,6 +1,8 @@
 import {
   type Checkpoint,
   clipTextCheckpoint,
+  cogvideoxCheckpoint,
+  cogvideoxVaeCheckpoint,
   ditCheckpoint,
   fluxCheckpoint,
   hunyuanCheckpoint,
@@ -9,6 +11,8 @@ import {
   latteCheckpoint,
   mochiCheckpoint,
   parseClipTextConfig,
+  parseCogvideoxConfig,
+  parseCogvideoxVaeConfig,
   parseDitDiffusersConfig,
   parseFluxConfig,
   parseHunyuanConfig,
@@ -48,11 +52,13 @@ const pixart: ReadCheckpoint = (json) => pixartCheckpoint(parsePixartConfig(json
 /** Models that run here, by the names that diffusers and transformers have for them. */
 export const componentClasses: Readonly<Record<string, ReadCheckpoint>> = {
   AutoencoderKL: (json) => klVaeCheckpoint(parseKlVaeConfig(json)),
+  AutoencoderKLCogVideoX: (json) => cogvideoxVaeCheckpoint(parseCogvideoxVaeConfig(json)),
   AutoencoderKLHunyuanVideo: (json) => hunyuanVaeCheckpoint(parseHunyuanVaeConfig(json)),
   AutoencoderKLWan: (json) => wanVaeCheckpoint(parseWanVaeConfig(json)),
   AutoencoderTiny: (json) => tinyVaeCheckpoint(parseTinyVaeConfig(json)),
   CLIPTextModel: clip,
   CLIPTextModelWithProjection: clip,
+  CogVideoXTransformer3DModel: (json) => cogvideoxCheckpoint(parseCogvideoxConfig(json)),
   DiTTransformer2DModel: dit,
   FluxTransformer2DModel: (json) => fluxCheckpoint(parseFluxConfig(json)),
   HunyuanVideoTransformer3DModel: (json) => hunyuanCheckpoint(parseHunyuanConfig(json)),

@@ -9,11 +9,9 @@ import {
   planKlVaeDecode,
 } from '@tubelet/models';
 import {
-  compile,
   type Device,
   openWeights,
   type Precision,
-  type RuntimePlan,
   readFloat32,
   upload,
   type Weights,
@@ -21,6 +19,7 @@ import {
 import type { LatentSize } from './model-calls.js';
 import { type ModelFolder, requireCheckpoint } from './model-folder.js';
 import type { DecodeOptions } from './pipeline.js';
+import { disposeAll, latentTile, runSized, sizedPlans, tilesOf } from './sized-plans.js';
 
 /** The decoder of an AutoencoderKL, picture by picture. */
 export interface KlAutoencoder {
@@ -54,78 +53,35 @@ export async function loadKlAutoencoder(
     openWeights(folder.path('vae')),
   ]);
   requireCheckpoint(klVaeCheckpoint(config), weights);
-  const { latentChannels: z, outChannels, scalingFactor, shiftFactor } = config;
+  const { outChannels, scalingFactor, shiftFactor } = config;
   const space = klVaeFactor(config);
-  const plans = new Map<string, Promise<RuntimePlan>>();
-
-  /** Plans stay: a service decodes the same few sizes again and again. */
-  const planFor = ({ height, width }: ImageSize) => {
-    const key = `${height}x${width}`;
-    const known = plans.get(key);
-    if (known) return known;
-    const graph = klVaeDecoder(config, { height, width });
-    const made = compile(device, graph, weights, {}, { precision });
-    plans.set(key, made);
-    made.catch(() => plans.delete(key));
-    return made;
-  };
-
-  const decodePicture = async (
-    latents: Float32Array,
-    size: ImageSize,
-    { signal }: DecodeOptions,
-  ): Promise<Float32Array> => {
-    const plan = await planFor(size);
-    const input = await upload(device, latents);
-    const pictures = device.allocate(size.height * size.width * space * space * outChannels * 4);
-    try {
-      await plan.run({ inputs: { latents: input }, outputs: { pictures } }, {}, { signal });
-      return await readFloat32(pictures);
-    } finally {
-      input.dispose();
-      pictures.dispose();
-    }
-  };
-
-  const decodeTiles = async (latents: Float32Array, size: ImageSize, options: DecodeOptions) => {
-    const cut = planKlVaeDecode(config, size.height, size.width);
-    const results = [];
-    for (const tile of cut.tiles) {
-      const part = new Float32Array(tile.height * tile.width * z);
-      for (let y = 0; y < tile.height; y++) {
-        const from = ((tile.y + y) * size.width + tile.x) * z;
-        part.set(latents.subarray(from, from + tile.width * z), y * tile.width * z);
-      }
-      const data = await decodePicture(part, tile, options);
-      results.push({ height: tile.height * space, width: tile.width * space, data });
-    }
-    return blendTiles(cut, results, 1, outChannels);
-  };
-
-  /** One frame, no longer scaled, channels last. */
-  const frameOf = (latents: Float32Array, { frames, height, width }: LatentSize, frame: number) => {
-    const area = height * width;
-    const out = new Float32Array(area * z);
-    for (let c = 0; c < z; c++) {
-      const from = (c * frames + frame) * area;
-      for (let i = 0; i < area; i++)
-        out[i * z + c] = Math.fround(latents[from + i]! / scalingFactor) + shiftFactor;
-    }
-    return out;
-  };
+  const build = (size: ImageSize) => klVaeDecoder(config, size);
+  const planFor = sizedPlans(device, weights, build, { precision });
+  const denormalised = (value: number) => Math.fround(value / scalingFactor) + shiftFactor;
 
   return {
     config,
     weights,
     space,
-    async *decode(latents, size, options) {
-      const side = Math.trunc(config.sampleSize / space);
-      const tiled = options.tiling && Math.max(size.height, size.width) > side;
+    async *decode(latents, size, { tiling, signal }) {
+      const { height, width } = size;
+      const isTiled = tiling && Math.max(height, width) > Math.trunc(config.sampleSize / space);
+      const cut = isTiled ? planKlVaeDecode(config, height, width) : undefined;
       for (let frame = 0; frame < size.frames; frame++) {
-        const picture = frameOf(latents, size, frame);
-        yield tiled
-          ? await decodeTiles(picture, size, options)
-          : await decodePicture(picture, size, options);
+        const results = [];
+        for (const tile of tilesOf(cut, height, width)) {
+          const plan = await planFor({ height: tile.height, width: tile.width });
+          const part = latentTile(latents, size, tile, frame, 1, denormalised);
+          const input = await upload(device, part);
+          try {
+            const outputs = await runSized(device, plan, { latents: input }, { signal });
+            const data = await readFloat32(outputs.pictures!).finally(() => disposeAll(outputs));
+            results.push({ height: tile.height * space, width: tile.width * space, data });
+          } finally {
+            input.dispose();
+          }
+        }
+        yield cut ? blendTiles(cut, results, 1, outChannels) : results[0]!.data;
       }
     },
   };

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type Device, type DeviceOptions, openDevice } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
+import { cogvideoxDefaults, loadCogvideoxPipeline } from './cogvideox/pipeline.js';
 import { fluxDefaults, loadFluxPipeline } from './flux/pipeline.js';
 import type { GenerationDefaults } from './generation-defaults.js';
 import { latteDefaults, loadLattePipeline } from './latte/pipeline.js';
@@ -69,6 +70,16 @@ const sd3: PipelineClass = {
   load: loadSd3Pipeline,
 };
 
+const cogvideox: PipelineClass = {
+  components: {
+    text_encoder: ['T5EncoderModel'],
+    transformer: ['CogVideoXTransformer3DModel'],
+    vae: ['AutoencoderKLCogVideoX'],
+  },
+  defaults: cogvideoxDefaults,
+  load: loadCogvideoxPipeline,
+};
+
 const flux: PipelineClass = {
   components: {
     text_encoder: ['CLIPTextModel'],
@@ -82,6 +93,7 @@ const flux: PipelineClass = {
 
 /** By diffusers' names of the pipelines. */
 export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
+  CogVideoXPipeline: cogvideox,
   FluxPipeline: flux,
   LattePipeline: latte,
   PixArtAlphaPipeline: pixart(120),

@@ -175,20 +175,22 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
 }
 
 async function decodeFrames(
-  family: Pick<Family<unknown>, 'decode'>,
+  family: Pick<Family<unknown>, 'decode' | 'sizes'>,
   { onProgress, signal, tiling = false }: GenerateRequest,
   checked: CheckedRequest,
   latents: Float32Array,
 ): Promise<Uint8Array[]> {
   const frames: Uint8Array[] = [];
-  const total = checked.latent.frames;
+  const { time } = family.sizes;
+  const total = checked.latent.frames - checked.padding;
   let done = 0;
   onProgress?.({ stage: 'decode', done, total });
   for await (const chunk of family.decode(latents, checked, { signal, tiling })) {
     const bytes = toBytes(chunk);
     const size = checked.width * checked.height * 3;
     for (let at = 0; at < bytes.length; at += size) frames.push(bytes.slice(at, at + size));
-    onProgress?.({ stage: 'decode', done: ++done, total });
+    done = (frames.length - 1) / time + 1;
+    onProgress?.({ stage: 'decode', done, total });
   }
   return frames;
 }

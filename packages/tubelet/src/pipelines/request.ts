@@ -35,6 +35,11 @@ export interface GenerateRequest {
   /** 1 or less is no guidance, at half the cost. */
   readonly guidanceScale?: number;
   /**
+   * CogVideoX: a guidance scale that follows the timestep, diffusers' `use_dynamic_cfg`.
+   * @defaultValue false
+   */
+  readonly dynamicGuidance?: boolean;
+  /**
    * FLUX: guidance by a second prediction for the negative prompt, beside the distilled one of `guidanceScale`.
    * @defaultValue 1, which is none
    */
@@ -96,6 +101,8 @@ export interface CheckedRequest {
   readonly seed: number;
   /** What is denoised. */
   readonly latent: LatentSize;
+  /** How many latent frames in front are no part of the video. */
+  readonly padding: number;
 }
 
 /** What sizes must be multiples of. */
@@ -104,6 +111,8 @@ export interface SizeRules {
   readonly space: number;
   /** Frames of one latent frame after the first. */
   readonly time: number;
+  /** What latent frames are padded in front to multiples of. @defaultValue 1 */
+  readonly framesPadded?: number;
   /** @defaultValue as many as there is room for */
   readonly maxFrames?: number;
   /** What sides in pixels must be multiples of besides. @defaultValue 1 */
@@ -133,6 +142,7 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   steps: true,
   guidanceScale: true,
   trueGuidanceScale: true,
+  dynamicGuidance: true,
   scheduler: true,
   cache: true,
   seed: true,
@@ -202,8 +212,11 @@ export function checkRequest(
     Number.MAX_SAFE_INTEGER,
   ), 'seed', 'a whole number from 0 to 2^53 - 1', seed);
 
+  const frames = (numFrames - 1) / rules.time + 1;
+  const padding =
+    (rules.framesPadded ?? 1) * Math.ceil(frames / (rules.framesPadded ?? 1)) - frames;
   const latent = {
-    frames: (numFrames - 1) / rules.time + 1,
+    frames: frames + padding,
     height: size.height / rules.space,
     width: size.width / rules.space,
   };
@@ -217,7 +230,7 @@ export function checkRequest(
       latents.length === elements, 'latents', `a Float32Array of ${elements} values`, got);
   }
   const guided = guidanceScale > 1;
-  return { width, height, numFrames, fps, steps, guidanceScale, guided, seed, latent };
+  return { width, height, numFrames, fps, steps, guidanceScale, guided, seed, latent, padding };
 }
 
 /** An image model makes one frame; a number of frames is refused only where it asks for more. */

@@ -226,6 +226,7 @@ describe('check', () => {
       guided: true,
       seed: 1,
       latent: { frames: 5, height: 16, width: 16 },
+      padding: 0,
     });
     const { seed } = pipe.check({ prompt });
     expect(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32).toBe(true);

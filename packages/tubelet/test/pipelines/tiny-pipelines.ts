@@ -136,3 +136,56 @@ export const latte: TinyPipeline = {
   tokenizers: { tokenizer: 't5' },
   scheduler: { _class_name: 'DDIMScheduler', clip_sample: false, beta_schedule: 'linear' },
 };
+
+const cogvideoxTransformer = {
+  num_attention_heads: 2,
+  attention_head_dim: 16,
+  num_layers: 1,
+  in_channels: 4,
+  out_channels: 4,
+  text_embed_dim: 24,
+  time_embed_dim: 16,
+  sample_width: 8,
+  sample_height: 6,
+  sample_frames: 9,
+  max_text_seq_length: 10,
+};
+
+const cogvideoxVae = {
+  block_out_channels: [4, 4, 8, 8],
+  down_block_types: Array(4).fill('CogVideoXDownBlock3D'),
+  up_block_types: Array(4).fill('CogVideoXUpBlock3D'),
+  norm_num_groups: 2,
+  layers_per_block: 1,
+  latent_channels: 4,
+  sample_height: 48,
+  sample_width: 64,
+};
+
+export const cogvideox: TinyPipeline = {
+  className: 'CogVideoXPipeline',
+  models: {
+    text_encoder: ['T5EncoderModel', t5],
+    transformer: ['CogVideoXTransformer3DModel', cogvideoxTransformer],
+    vae: ['AutoencoderKLCogVideoX', cogvideoxVae],
+  },
+  tokenizers: { tokenizer: 't5' },
+  scheduler: { _class_name: 'CogVideoXDPMScheduler', snr_shift_scale: 3 },
+};
+
+/** CogVideoX 1.5: two latent frames are one token. */
+export const cogvideox15: TinyPipeline = {
+  ...cogvideox,
+  models: {
+    ...cogvideox.models,
+    transformer: [
+      'CogVideoXTransformer3DModel',
+      {
+        ...cogvideoxTransformer,
+        patch_size_t: 2,
+        use_rotary_positional_embeddings: true,
+      },
+    ],
+  },
+  scheduler: { _class_name: 'CogVideoXDDIMScheduler', clip_sample: false },
+};

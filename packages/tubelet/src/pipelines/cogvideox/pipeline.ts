@@ -1,0 +1,139 @@
+import { classifierFree, type Guidance, unguided } from '@tubelet/diffusion';
+import {
+  cogvideoxCheckpoint,
+  cogvideoxTransformer,
+  cogvideoxVaeFactors,
+  packCogvideox,
+  parseCogvideoxConfig,
+  parseCogvideoxVaeConfig,
+} from '@tubelet/models';
+import { type Device, growingPlan, openWeights } from '@tubelet/runtime';
+import { readDTypes } from '../dtypes.js';
+import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
+import { latentMath } from '../latents.js';
+import { joined, type LatentSize, prepareCalls, prepareInputs } from '../model-calls.js';
+import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import {
+  createPipeline,
+  type Pipeline,
+  type PipelineOptions,
+  requireMatching,
+} from '../pipeline.js';
+import { type EncodedPrompt, encodeRequest } from '../prompts.js';
+import { chooseDiffusionScheduler } from '../scheduler.js';
+import { loadT5Prompts } from '../t5-prompts.js';
+import { loadCogvideoxAutoencoder } from './autoencoder.js';
+
+/** Those of diffusers' CogVideoXPipeline: the trained size. */
+export async function cogvideoxDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
+  const json = await folder.json('transformer', 'config.json');
+  const { trained } = parseCogvideoxConfig(json);
+  const vae = parseCogvideoxVaeConfig(await folder.json('vae', 'config.json'));
+  const { space } = cogvideoxVaeFactors(vae);
+  return readGenerationDefaults(folder, {
+    width: trained.width * space,
+    height: trained.height * space,
+    numFrames: Number(json.sample_frames ?? 49),
+    fps: 8,
+    steps: 50,
+    guidanceScale: 6,
+    maxSequenceLength: 226,
+  });
+}
+
+/** CogVideoX 1.0 and 1.5: text to video (diffusers 0.42.1, CogVideoXPipeline). */
+export async function loadCogvideoxPipeline(
+  device: Device,
+  folder: ModelFolder,
+  { maxSequenceLength, dtype }: PipelineOptions,
+  defaults: GenerationDefaults,
+): Promise<Pipeline> {
+  const dtypes = readDTypes(dtype);
+  const [schedulerConfig, config, weights] = await Promise.all([
+    folder.json('scheduler', 'scheduler_config.json'),
+    folder.json('transformer', 'config.json').then(parseCogvideoxConfig),
+    openWeights(folder.path('transformer')),
+  ]);
+  chooseDiffusionScheduler(schedulerConfig, undefined);
+  requireCheckpoint(cogvideoxCheckpoint(config), weights);
+  const [prompts, autoencoder] = await Promise.all([
+    loadT5Prompts(device, folder, {
+      maxLength: maxSequenceLength ?? defaults.maxSequenceLength,
+      padding: 'attended',
+      precision: dtypes.textEncoder,
+    }),
+    loadCogvideoxAutoencoder(device, folder, dtypes.vae),
+  ]);
+  const { latentChannels } = autoencoder.config;
+  requireMatching([
+    ['text_embed_dim of the transformer', prompts.dim, config.textDim],
+    ['in_channels of the transformer', latentChannels, config.inChannels],
+    ['out_channels of the transformer', latentChannels, config.outChannels],
+    ['ofs_embed_dim of the transformer', null, config.ofsDim],
+    ['out_channels of the autoencoder', 3, autoencoder.config.outChannels],
+  ]);
+  const plan = growingPlan(device, cogvideoxTransformer(config), weights, {
+    precision: dtypes.transformer,
+  });
+
+  return createPipeline<EncodedPrompt>({
+    device,
+    math: latentMath(device),
+    defaults,
+    takes: ['prompt', 'negativePrompt', 'numFrames', 'dynamicGuidance'],
+    sizes: {
+      ...cogvideoxVaeFactors(autoencoder.config),
+      patchSize: [1, config.patchSize, config.patchSize],
+      framesPadded: config.patchSizeT ?? 1,
+      latentChannels,
+    },
+    weights: [...prompts.weights, weights, autoencoder.weights],
+    prompts,
+    schedule: ({ scheduler }, { steps }) =>
+      chooseDiffusionScheduler(schedulerConfig, scheduler).schedule({ steps }),
+    guidance({ dynamicGuidance }, { guided, guidanceScale: scale }) {
+      if (!guided) return unguided;
+      return dynamicGuidance ? dynamic(scale) : classifierFree({ scale });
+    },
+    condition: (request, checked) => encodeRequest(prompts, request, checked),
+    async prepare({ latent }, branches) {
+      const clips = branches.map(({ embeddings }) => {
+        return { ...latent, textTokens: embeddings.length / prompts.dim };
+      });
+      const { sizes, inputs } = packCogvideox(config, clips);
+      const text = joined(branches.map(({ embeddings }) => embeddings));
+      const packed = { sizes: { ...sizes }, inputs: { ...inputs, text } };
+      const rows = (timestep: number) => branches.map(() => timestep);
+      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+    },
+    decode(latents, { latent, padding }, options) {
+      const size = { ...latent, frames: latent.frames - padding };
+      return autoencoder.decode(withoutFirst(latents, latent, padding), size, options);
+    },
+  });
+}
+
+/** `use_dynamic_cfg`: the scale by the timestep over the number of steps, as it stands in the original. */
+function dynamic(scale: number): Guidance {
+  return (index, { steps, timesteps }) => {
+    const count = timesteps.length;
+    const share = ((count - steps[index]!.timestep) / count) ** 5;
+    const now = 1 + (scale * (1 - Math.cos(Math.PI * share))) / 2;
+    const sum = { unconditional: 1 - now, conditional: now };
+    return {
+      branches: ['conditional', 'unconditional'],
+      assignments: [{ kind: 'combine', set: 'prediction', sum }],
+    };
+  };
+}
+
+/** [C, F, H, W] without the first `count` frames. */
+function withoutFirst(latents: Float32Array, size: LatentSize, count: number): Float32Array {
+  const area = size.height * size.width;
+  const channels = latents.length / (size.frames * area);
+  const kept = Array.from({ length: channels }, (_, c) => {
+    const end = (c + 1) * size.frames * area;
+    return latents.subarray(end - (size.frames - count) * area, end);
+  });
+  return count === 0 ? latents : joined(kept);
+}
