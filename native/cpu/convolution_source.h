@@ -98,11 +98,12 @@ template <class F> inline Pixels<F> frame_of(const Geometry<F> &g, int64_t frame
 template <class F>
 inline const typename F::Element *pixel_of(const Geometry<F> &g, const Pixels<F> &frame, int64_t y,
                                            int64_t x) {
-  const int64_t up = g.attributes.upsample;
-  const bool is_inside = y >= 0 && y < g.x.shape[1] * up && x >= 0 && x < g.x.shape[2] * up;
-  if (!is_inside || !frame.start)
-    return g.source.zeros;
-  return frame.start + (y / up * g.x.shape[2] + x / up) * frame.stride;
+  const int64_t shift = g.attributes.upsample - 1; // of 1 or 2: no division
+  y >>= shift;
+  x >>= shift;
+  const bool is_inside = y >= 0 && y < g.x.shape[1] && x >= 0 && x < g.x.shape[2];
+  return is_inside && frame.start ? frame.start + (y * g.x.shape[2] + x) * frame.stride
+                                  : g.source.zeros;
 }
 
 } // namespace

@@ -13,7 +13,7 @@ constexpr int positions = tile_in * tile_in;
 constexpr float root_half = 0.70710678f, root_two = 1.41421356f;
 
 /// Bᵀd along one axis.
-inline void transform_input(const Vec (&d)[tile_in], Vec (&v)[tile_in]) {
+TUBELET_INLINE void transform_input(const Vec (&d)[tile_in], Vec (&v)[tile_in]) {
   const Vec even1 = fma(broadcast(-2.0f), d[2], d[4]), odd1 = fma(broadcast(-2.0f), d[1], d[3]);
   const Vec even2 = fma(broadcast(-0.5f), d[2], d[4]), odd2 = fma(broadcast(-0.5f), d[1], d[3]);
   v[0] = fma(broadcast(-2.5f), d[2], d[0] + d[4]);
@@ -25,7 +25,7 @@ inline void transform_input(const Vec (&d)[tile_in], Vec (&v)[tile_in]) {
 }
 
 /// Aᵀm along one axis.
-inline void transform_output(const Vec (&m)[tile_in], Vec (&y)[tile_out]) {
+TUBELET_INLINE void transform_output(const Vec (&m)[tile_in], Vec (&y)[tile_out]) {
   const Vec sum1 = m[1] + m[2], difference1 = m[1] - m[2];
   const Vec sum2 = m[3] + m[4], difference2 = m[3] - m[4];
   y[0] = m[0] + sum1 + sum2;
@@ -33,6 +33,14 @@ inline void transform_output(const Vec (&m)[tile_in], Vec (&y)[tile_out]) {
   y[2] = fma(broadcast(0.5f), sum1, 2.0f * sum2);
   y[3] =
       fma(broadcast(root_half / 2), difference1, fma(broadcast(2 * root_two), difference2, m[5]));
+}
+
+TUBELET_INLINE bool has_nan(Vec v) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q) != 0;
+#else
+  return sum(v) != sum(v);
+#endif
 }
 
 /// G g Gᵀ of a kernel, in double.
@@ -56,7 +64,7 @@ inline void transform_filter(const double (&g)[9], float (&u)[positions]) {
 }
 
 /// A vector of kernels' element (j, k), from their transform: element (i) of it is at u + i · stride.
-inline Vec filter_element(const float *u, int64_t stride, int j, int k) {
+TUBELET_INLINE Vec filter_element(const float *u, int64_t stride, int j, int k) {
   constexpr float middle = -1.5f / (2 * root_half);
   auto along = [&](int row) {
     const float *at = u + row * tile_in * stride;

@@ -24,7 +24,8 @@ struct Cut {
 
 Cut cut_of(const Tensor &weight, const Tensor &output, int threads) {
   constexpr int64_t most_floats = 1 << 21; ///< of a block's transformed input
-  constexpr int64_t most_rows = 64 / tile_rows;
+  // Few channels: what is transformed should stay in L2. Many: weights pass once for many tiles.
+  const int64_t most_rows = larger(16, smaller(64, weight.shape[1] / 8)) / tile_rows;
   Cut cut;
   cut.wide = ceil_div(output.shape[2], tile_out);
   cut.tiles = ceil_div(output.shape[1], tile_out) * cut.wide;
@@ -180,12 +181,13 @@ bool is_finite(const Vec (&y)[tile_out * tile_out]) {
   Vec zeros{};
   for (Vec v : y)
     zeros += v * 0.0f;
-  return sum(zeros) == 0;
+  return !has_nan(zeros);
 }
 
 /// The same outputs from the definition: transforms would spread what is not finite over the tile.
-void convolve_plainly(const Geometry<F32> &g, const Tile &tile, const float *u, int64_t width,
-                      Vec (&y)[tile_out * tile_out]) {
+__attribute__((noinline)) void convolve_plainly(const Geometry<F32> &g, const Tile &tile,
+                                                const float *u, int64_t width,
+                                                Vec (&y)[tile_out * tile_out]) {
   const int64_t channels = g.source.depth, taps = g.weight.shape[2];
   for (Vec &v : y)
     v = Vec{};
@@ -228,76 +230,110 @@ void finish_tile(const Epilogue &e, const Tile &tile, const Vec (&y)[tile_out * 
     }
 }
 
+/// What a task does: some tiles of a frame.
+struct Block {
+  const Geometry<F32> &g;
+  const Epilogue &epilogue;
+  Workspace space;
+  Panels panels;
+  int64_t wide, first, tiles;
+
+  int64_t channels() const { return g.source.depth; }
+  int64_t taps() const { return g.weight.shape[2]; }
+  Tile tile_at(int64_t frame, int64_t index) const {
+    return {frame, (first + index) / wide * tile_out, (first + index) % wide * tile_out};
+  }
+  const float *weights(int64_t panel) const {
+    return (const float *)g.weight.data + panels.offset(panel, positions * taps() * channels());
+  }
+};
+
+/// Transforms the tiles of x̃[frame]. Each step of a block is a function of its own, so that one does not
+/// take the other's registers.
+__attribute__((noinline)) void transform_frame(const Block &block, int64_t frame) {
+  if (!frame_of(block.g, frame).start)
+    return;
+  float *to = block.space.slot(frame % block.taps());
+  for (int64_t i = 0; i < block.tiles; i++) {
+    const float *pixels[positions];
+    collect_pixels(block.g, frame, block.tile_at(frame, i), pixels);
+    transform_tile(pixels, block.channels(), to + i * block.channels(),
+                   block.space.position_floats);
+  }
+}
+
+/// The sums of a panel at one position.
+__attribute__((noinline)) void multiply_position(const Block &block, int64_t frame, int64_t panel,
+                                                 int64_t position) {
+  const int64_t channels = block.channels(), taps = block.taps(), width = block.panels.width(panel);
+  const int64_t part = summed_at_once(channels);
+  const float *u = block.weights(panel) + position * taps * channels * width;
+  float *sums = block.space.sums + position * block.space.sum_floats;
+  for (int64_t row = 0; row < block.tiles; row += tile_rows, sums += tile_rows * panel_width) {
+    const int rows = (int)smaller(tile_rows, block.tiles - row);
+    bool is_first = true;
+    for (int64_t t = 0; t < taps; t++) {
+      if (!frame_of(block.g, frame + t).start)
+        continue;
+      const float *v = block.space.slot((frame + t) % taps) +
+                       position * block.space.position_floats + row * channels;
+      for (int64_t c = 0; c < channels; c += part, is_first = false) {
+        Tap<F32> tap;
+        for (int r = 0; r < rows; r++)
+          tap.rows[r] = v + r * channels + c;
+        tap.first = t * channels + c;
+        multiply_tile<F32>(rows, &tap, 1, smaller(part, channels - c), u, width / lanes, sums,
+                           !is_first);
+      }
+    }
+    if (is_first)
+      __builtin_memset(sums, 0, sizeof(float) * (size_t)(rows * panel_width));
+  }
+}
+
+__attribute__((noinline)) void finish_panel(const Block &block, int64_t frame, int64_t panel) {
+  const int64_t first = block.panels.start(panel), width = block.panels.width(panel);
+  for (int64_t i = 0; i < block.tiles; i++) {
+    const Tile tile = block.tile_at(frame, i);
+    for_row(smaller(width, block.panels.columns - first), [&](int64_t n, auto access) {
+      Vec y[tile_out * tile_out];
+      transform_sums(block.space.sums + i * panel_width + n, block.space.sum_floats, y);
+      if (!is_finite(y))
+        convolve_plainly(block.g, tile, block.weights(panel) + n, width, y);
+      finish_tile(block.epilogue, tile, y, first + n, access);
+    });
+  }
+}
+
 void run(const KernelCall &call, Pool &pool) {
   const Geometry<F32> g = geometry_of<F32>(call, pool);
-  const Tensor *in = call.inputs;
-  const Tensor &bias = in[Convolution::bias], &residual = in[Convolution::residual];
+  const Tensor &bias = call.inputs[Convolution::bias];
+  const Tensor &residual = call.inputs[Convolution::residual];
   const Epilogue epilogue{*call.output, bias.data ? floats(bias) : nullptr,
                           residual.data ? floats(residual) : nullptr, residual.row_stride,
                           g.attributes.activation};
-  const int64_t channels = g.source.depth, taps = g.weight.shape[2], depth = taps * channels;
   const Panels panels{g.columns()};
-  const int64_t part = summed_at_once(channels);
   const Cut cut = cut_of(g.weight, g.output, pool.threads);
   auto *scratch = (float *)((char *)call.scratch + source_bytes<F32>(g.x, g.cache));
 
   // With taps in time, a task keeps the transformed frames that the next output frame needs again.
-  const int64_t frames = g.output.shape[0], runs = taps == 1 ? frames : 1;
+  const int64_t taps = g.weight.shape[2], frames = g.output.shape[0];
+  const int64_t runs = taps == 1 ? frames : 1, run_frames = frames / runs;
   parallel(pool, runs * cut.blocks * cut.groups, [&](int64_t task, int thread) {
-    const int64_t group = task % cut.groups, block = task / cut.groups % cut.blocks;
-    const int64_t first_frame = taps == 1 ? task / cut.groups / cut.blocks : 0;
-    const int64_t end_frame = taps == 1 ? first_frame + 1 : frames;
-    const int64_t first_tile = block * cut.block_tiles;
-    const int64_t tiles = smaller(cut.block_tiles, cut.tiles - first_tile);
-    const Workspace space(scratch, g.weight, cut, thread);
-    auto tile_at = [&](int64_t frame, int64_t index) {
-      return Tile{frame, (first_tile + index) / cut.wide * tile_out,
-                  (first_tile + index) % cut.wide * tile_out};
-    };
-
+    const int64_t group = task % cut.groups, index = task / cut.groups % cut.blocks;
+    const int64_t first_frame = task / cut.groups / cut.blocks;
+    const int64_t first = index * cut.block_tiles;
+    const Block block{g,        epilogue, Workspace(scratch, g.weight, cut, thread),  panels,
+                      cut.wide, first,    smaller(cut.block_tiles, cut.tiles - first)};
     int64_t ready = first_frame; // frames of x̃ before this one are transformed
-    for (int64_t frame = first_frame; frame < end_frame; frame++) {
+    for (int64_t frame = first_frame; frame < first_frame + run_frames; frame++) {
       for (; ready < frame + taps; ready++)
-        for (int64_t i = 0; frame_of(g, ready).start && i < tiles; i++) {
-          const float *pixels[positions];
-          collect_pixels(g, ready, tile_at(frame, i), pixels);
-          transform_tile(pixels, channels, space.slot(ready % taps) + i * channels,
-                         space.position_floats);
-        }
+        transform_frame(block, ready);
       for (int64_t panel = group * panels.count() / cut.groups;
            panel < (group + 1) * panels.count() / cut.groups; panel++) {
-        const int64_t width = panels.width(panel), first = panels.start(panel);
-        const float *u = (const float *)g.weight.data + panels.offset(panel, positions * depth);
-        for (int64_t i = 0; i < positions; i++)
-          for (int64_t row = 0; row < tiles; row += tile_rows) {
-            const int rows = (int)smaller(tile_rows, tiles - row);
-            float *sums = space.sums + i * space.sum_floats + row * panel_width;
-            bool is_first = true;
-            for (int64_t t = 0; t < taps; t++) {
-              if (!frame_of(g, frame + t).start)
-                continue;
-              const float *v = space.slot((frame + t) % taps) + i * space.position_floats;
-              for (int64_t c = 0; c < channels; c += part, is_first = false) {
-                Tap<F32> tap;
-                for (int r = 0; r < rows; r++)
-                  tap.rows[r] = v + (row + r) * channels + c;
-                tap.first = t * channels + c;
-                multiply_tile<F32>(rows, &tap, 1, smaller(part, channels - c),
-                                   u + i * depth * width, width / lanes, sums, !is_first);
-              }
-            }
-            if (is_first)
-              __builtin_memset(sums, 0, sizeof(float) * (size_t)(rows * panel_width));
-          }
-        for (int64_t i = 0; i < tiles; i++)
-          for_row(smaller(width, panels.columns - first), [&](int64_t n, auto access) {
-            const Tile tile = tile_at(frame, i);
-            Vec y[tile_out * tile_out];
-            transform_sums(space.sums + i * panel_width + n, space.sum_floats, y);
-            if (!is_finite(y))
-              convolve_plainly(g, tile, u + n, width, y);
-            finish_tile(epilogue, tile, y, first + n, access);
-          });
+        for (int64_t position = 0; position < positions; position++)
+          multiply_position(block, frame, panel, position);
+        finish_panel(block, frame, panel);
       }
     }
   });
