@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   type GenerationDefaults,
   generationDefaults,
+  type Lora,
   type StepCacheOptions,
   schedulerNames,
 } from 'tubelet';
@@ -70,6 +71,12 @@ export function addGenerateCommand(
     )
     .optionsGroup('Running:')
     .option('--model <folder>', 'a diffusers folder (default: sprites, which comes along)')
+    .option('--transformer <file>', "weights in place of the model's: safetensors, GGUF or .pt")
+    .option(
+      '--lora <file[=scale]>',
+      'merge a LoRA; may be given several times (default scale: 1)',
+      addLora,
+    )
     .addOption(
       new Option('--dtype <name>', 'arithmetic of matrix products (default: f32)').choices([
         'f32',
@@ -127,6 +134,11 @@ function parseCache(text: string): StepCacheOptions {
   if (kind === 'first-block') return { kind, threshold: parseNumber(value!) };
   if (kind === 'taylor') return { kind, interval: parseWhole(value!) };
   throw new InvalidArgumentError('It must be first-block=THRESHOLD or taylor=INTERVAL.');
+}
+
+function addLora(text: string, before: readonly Lora[] = []): readonly Lora[] {
+  const [, path, scale] = /^(.+)=([-+.\deE]+)$/.exec(text) ?? [];
+  return [...before, path ? { path, scale: parseNumber(scale!) } : { path: text }];
 }
 
 function parseWhole(text: string): number {

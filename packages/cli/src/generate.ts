@@ -3,6 +3,7 @@ import {
   checkOutputPath,
   createVideoWriter,
   type GenerateRequest,
+  type Lora,
   loadPipeline,
   mediaFormat,
   type Pipeline,
@@ -36,6 +37,8 @@ export interface GenerateOptions {
   readonly negative?: string;
   readonly image?: string;
   readonly threads?: number;
+  readonly transformer?: string;
+  readonly lora?: readonly Lora[];
   readonly dtype?: 'f32' | 'bf16' | 'int8';
   readonly json?: boolean;
 }
@@ -60,6 +63,8 @@ export async function generate(options: GenerateOptions, terminal: Terminal): Pr
     await using pipe = await loadPipeline(options.model, {
       threads: options.threads,
       dtype: options.dtype,
+      transformer: options.transformer,
+      loras: options.lora,
     });
     const { video, scale } = await write(pipe, options, firstFrame, progress, terminal.signal);
     progress.finish();

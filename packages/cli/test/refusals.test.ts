@@ -34,6 +34,16 @@ describe('tubelet generate refuses', () => {
     ['a cache', ['--cache', 'first-block=-1'], /threshold must be = a number from 0, got -1/],
     ['threads', ['--threads', '0'], /threads must be = .* got 0/],
     [
+      'a LoRA',
+      ['--lora', files.path('none.safetensors=0.5')],
+      /none\.safetensors must be = readable/,
+    ],
+    [
+      'a transformer',
+      ['--transformer', import.meta.filename],
+      /header length in refusals\.test\.ts must be = /,
+    ],
+    [
       'a model folder',
       ['--model', files.path('nowhere')],
       /directory must be = a diffusers folder/,

@@ -37,6 +37,7 @@ export { type DitPacking, packDit } from './dit/pack.js';
 export { ditCheckpoint } from './dit/weights.js';
 export { type FluxConfig, parseFluxConfig } from './flux/config.js';
 export { fluxTransformer } from './flux/model.js';
+export { fluxOriginalNames } from './flux/original-names.js';
 export { type FluxImage, type FluxPacking, packFlux } from './flux/pack.js';
 export { fluxCheckpoint } from './flux/weights.js';
 export { type HunyuanConfig, parseHunyuanConfig } from './hunyuan/config.js';
@@ -72,6 +73,7 @@ export { type MochiConfig, parseMochiConfig } from './mochi/config.js';
 export { mochiTransformer } from './mochi/model.js';
 export { type MochiClip, type MochiPacking, packMochi } from './mochi/pack.js';
 export { mochiCheckpoint } from './mochi/weights.js';
+export type { OriginalNames, OriginalPart } from './original-names.js';
 export type { ClipSize, ImageSize } from './packing.js';
 export { type PixartConfig, parsePixartConfig } from './pixart/config.js';
 export { pixart } from './pixart/model.js';
@@ -154,6 +156,7 @@ export { hasScenicNames, scenicVivitWeights, type TensorValues } from './vivit/s
 export { vivitCheckpoint } from './vivit/weights.js';
 export { parseWanConfig, type WanConfig } from './wan/config.js';
 export { type WanParts, wanParts, wanTransformer } from './wan/model.js';
+export { wanOriginalNames } from './wan/original-names.js';
 export {
   packWan,
   timestepRows,

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { perDevice } from './per-device.js';
+import { perDeviceInTurn } from './per-device.js';
 import { halfToNumber, type StoredDType, storedBits } from './stored-dtype.js';
 import type { StoredTensor, WeightStore } from './weights.js';
 
@@ -46,7 +46,7 @@ export function expandedTensor(
       }
       return target;
     },
-    bufferOn: perDevice(async (device) => {
+    bufferOn: perDeviceInTurn(async (device) => {
       const buffer = device.allocate(bytes);
       const step = chunkElements * size;
       try {

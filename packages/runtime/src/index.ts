@@ -27,6 +27,8 @@ export {
 export { type DeviceOptions, devices, openDevice } from './device.js';
 export { findNonFinite } from './find-non-finite.js';
 export { type GrowingPlan, growingPlan } from './growing-plan.js';
+export { type LowRankUpdate, mergedWeights } from './merged-weights.js';
+export { type RenamedPart, renamedWeights } from './renamed-weights.js';
 export { type ResolvedPart, resolveWeights } from './resolve-weights.js';
 export {
   maxHeaderBytes,
@@ -37,6 +39,7 @@ export {
 export type { StoredDType } from './stored-dtype.js';
 export { readFloat32, readInt32, upload } from './transfer.js';
 export {
+  listNames,
   openWeights,
   readStored,
   readValues,

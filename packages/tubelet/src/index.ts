@@ -7,6 +7,7 @@ export * from './media/index.js';
 export type { DTypes } from './pipelines/dtypes.js';
 export type { GenerationDefaults } from './pipelines/generation-defaults.js';
 export { generationDefaults, type LoadOptions, loadPipeline } from './pipelines/load-pipeline.js';
+export type { Lora } from './pipelines/lora.js';
 export type { Pipeline } from './pipelines/pipeline.js';
 export type { EncodedPrompt } from './pipelines/prompts.js';
 export type {

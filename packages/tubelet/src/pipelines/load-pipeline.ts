@@ -116,13 +116,14 @@ export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
  */
 export async function loadPipeline(
   directory: string,
-  { maxSequenceLength, dtype, ...options }: LoadOptions = {},
+  { maxSequenceLength, dtype, transformer, loras, ...options }: LoadOptions = {},
 ): Promise<Pipeline> {
   const { folder, found } = await openPipeline(directory);
   const defaults = await found.defaults(folder);
   const device = openDevice(options);
   try {
-    return await found.load(device, folder, { maxSequenceLength, dtype }, defaults);
+    const chosen = { maxSequenceLength, dtype, transformer, loras };
+    return await found.load(device, folder, chosen, defaults);
   } catch (error) {
     device.dispose();
     throw error;

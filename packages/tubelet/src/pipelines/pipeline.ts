@@ -15,6 +15,7 @@ import {
   type SizeRules,
 } from './request.js';
 import { unsplittable } from './step-cache.js';
+import type { TransformerOptions } from './transformer-weights.js';
 import { toBytes, type Video, video } from './video.js';
 
 /** A loaded diffusers pipeline: text, and a first frame where the model takes one, to a video or an image. */
@@ -50,7 +51,7 @@ export interface Pipeline extends AsyncDisposable {
 }
 
 /** What can be chosen when a pipeline is loaded. */
-export interface PipelineOptions {
+export interface PipelineOptions extends TransformerOptions {
   /**
    * Most tokens of a text, 1 to 512, to which most pipelines pad it; other lengths give other results.
    * @defaultValue the model's generation.json, else the default of diffusers' pipeline

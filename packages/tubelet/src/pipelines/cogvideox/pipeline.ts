@@ -7,12 +7,12 @@ import {
   parseCogvideoxConfig,
   parseCogvideoxVaeConfig,
 } from '@tubelet/models';
-import { type Device, growingPlan, openWeights } from '@tubelet/runtime';
+import { type Device, growingPlan } from '@tubelet/runtime';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
 import { joined, type LatentSize, prepareCalls, prepareInputs } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
   type Pipeline,
@@ -22,6 +22,7 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
+import { openTransformerWeights } from '../transformer-weights.js';
 import { loadCogvideoxAutoencoder } from './autoencoder.js';
 
 /** Those of diffusers' CogVideoXPipeline: the trained size. */
@@ -45,17 +46,16 @@ export async function cogvideoxDefaults(folder: ModelFolder): Promise<Generation
 export async function loadCogvideoxPipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength, dtype }: PipelineOptions,
+  { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype);
-  const [schedulerConfig, config, weights] = await Promise.all([
+  const [schedulerConfig, config] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseCogvideoxConfig),
-    openWeights(folder.path('transformer')),
   ]);
   chooseDiffusionScheduler(schedulerConfig, undefined);
-  requireCheckpoint(cogvideoxCheckpoint(config), weights);
+  const weights = await openTransformerWeights(folder, files, cogvideoxCheckpoint(config));
   const [prompts, autoencoder] = await Promise.all([
     loadT5Prompts(device, folder, {
       maxLength: maxSequenceLength ?? defaults.maxSequenceLength,

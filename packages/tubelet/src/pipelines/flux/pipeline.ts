@@ -1,12 +1,18 @@
 import { classifierFree, unguided } from '@tubelet/diffusion';
-import { fluxCheckpoint, fluxTransformer, packFlux, parseFluxConfig } from '@tubelet/models';
-import { type Device, growingPlan, openWeights } from '@tubelet/runtime';
+import {
+  fluxCheckpoint,
+  fluxOriginalNames,
+  fluxTransformer,
+  packFlux,
+  parseFluxConfig,
+} from '@tubelet/models';
+import { type Device, growingPlan } from '@tubelet/runtime';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
 import { latentMath } from '../latents.js';
 import { joined, type LatentSize, prepareCalls, prepareInputs } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
   type Pipeline,
@@ -16,6 +22,7 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import type { GenerateRequest } from '../request.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
+import { openTransformerWeights } from '../transformer-weights.js';
 import { loadFluxPrompts } from './prompts.js';
 
 /** Latents along each side of a token. */
@@ -42,17 +49,21 @@ export async function fluxDefaults(folder: ModelFolder): Promise<GenerationDefau
 export async function loadFluxPipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength = 512, dtype }: PipelineOptions,
+  { maxSequenceLength = 512, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype);
-  const [schedulerConfig, config, weights] = await Promise.all([
+  const [schedulerConfig, config] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseFluxConfig),
-    openWeights(folder.path('transformer')),
   ]);
   chooseScheduler(schedulerConfig, undefined);
-  requireCheckpoint(fluxCheckpoint(config), weights);
+  const weights = await openTransformerWeights(
+    folder,
+    files,
+    fluxCheckpoint(config),
+    fluxOriginalNames(config),
+  );
   const [prompts, autoencoder] = await Promise.all([
     loadFluxPrompts(device, folder, maxSequenceLength, dtypes.textEncoder),
     loadKlAutoencoder(device, folder, dtypes.vae),

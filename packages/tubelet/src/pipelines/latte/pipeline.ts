@@ -1,12 +1,12 @@
 import { latte, latteCheckpoint, packLatte, parseLatteConfig } from '@tubelet/models';
-import { type Device, growingPlan, openWeights } from '@tubelet/runtime';
+import { type Device, growingPlan } from '@tubelet/runtime';
 import { cleanCaption } from '../../text/index.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder } from '../kl-autoencoder.js';
 import { latentMath } from '../latents.js';
 import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
   type Pipeline,
@@ -16,6 +16,7 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
+import { openTransformerWeights } from '../transformer-weights.js';
 
 /** Those of diffusers' LattePipeline. */
 export function latteDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
@@ -34,17 +35,16 @@ export function latteDefaults(folder: ModelFolder): Promise<GenerationDefaults> 
 export async function loadLattePipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength, dtype }: PipelineOptions,
+  { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype);
-  const [schedulerConfig, config, weights] = await Promise.all([
+  const [schedulerConfig, config] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseLatteConfig),
-    openWeights(folder.path('transformer')),
   ]);
   chooseDiffusionScheduler(schedulerConfig, undefined);
-  requireCheckpoint(latteCheckpoint(config), weights);
+  const weights = await openTransformerWeights(folder, files, latteCheckpoint(config));
   const [prompts, autoencoder] = await Promise.all([
     loadT5Prompts(device, folder, {
       clean: cleanCaption,

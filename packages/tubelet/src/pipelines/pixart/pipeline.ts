@@ -1,5 +1,5 @@
 import { packPixart, parsePixartConfig, pixart, pixartCheckpoint } from '@tubelet/models';
-import { type Device, growingPlan, openWeights } from '@tubelet/runtime';
+import { type Device, growingPlan } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { cleanCaption } from '../../text/index.js';
 import { readDTypes } from '../dtypes.js';
@@ -7,7 +7,7 @@ import { type GenerationDefaults, readGenerationDefaults } from '../generation-d
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
 import { latentMath } from '../latents.js';
 import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
   type Pipeline,
@@ -18,6 +18,7 @@ import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import type { CheckedRequest, GenerateRequest } from '../request.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
+import { openTransformerWeights } from '../transformer-weights.js';
 import { binnedSize, resizeAndCrop } from './resolution-bins.js';
 
 /** Those of diffusers' PixArtAlphaPipeline and PixArtSigmaPipeline: the trained square. */
@@ -42,23 +43,22 @@ export async function pixartDefaults(
 export async function loadPixartPipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength, dtype }: PipelineOptions,
+  { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype);
   const schedulerConfig = await folder.json('scheduler', 'scheduler_config.json');
   chooseDiffusionScheduler(schedulerConfig, undefined);
-  const [prompts, config, weights, autoencoder] = await Promise.all([
+  const [prompts, config, autoencoder] = await Promise.all([
     loadT5Prompts(device, folder, {
       clean: cleanCaption,
       maxLength: maxSequenceLength ?? defaults.maxSequenceLength,
       precision: dtypes.textEncoder,
     }),
     folder.json('transformer', 'config.json').then(parsePixartConfig),
-    openWeights(folder.path('transformer')),
     loadKlAutoencoder(device, folder, dtypes.vae),
   ]);
-  requireCheckpoint(pixartCheckpoint(config), weights);
+  const weights = await openTransformerWeights(folder, files, pixartCheckpoint(config));
   const { inChannels, outChannels, patchSize, sizeConditions } = config;
   const predictions = outChannels === 2 * inChannels ? 2 : 1;
   requireMatching([

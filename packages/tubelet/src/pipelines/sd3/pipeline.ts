@@ -1,11 +1,11 @@
 import { packSd3, parseSd3Config, sd3Checkpoint, sd3Transformer } from '@tubelet/models';
-import { type Device, growingPlan, openWeights } from '@tubelet/runtime';
+import { type Device, growingPlan } from '@tubelet/runtime';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
 import { latentMath } from '../latents.js';
 import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
   type Pipeline,
@@ -14,6 +14,7 @@ import {
 } from '../pipeline.js';
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
+import { openTransformerWeights } from '../transformer-weights.js';
 import { loadSd3Prompts } from './prompts.js';
 
 /** Those of diffusers' StableDiffusion3Pipeline. */
@@ -35,7 +36,7 @@ export async function sd3Defaults(folder: ModelFolder): Promise<GenerationDefaul
 export async function loadSd3Pipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength = 256, dtype }: PipelineOptions,
+  { maxSequenceLength = 256, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype);
@@ -44,8 +45,7 @@ export async function loadSd3Pipeline(
     folder.json('transformer', 'config.json').then(parseSd3Config),
   ]);
   chooseScheduler(schedulerConfig, undefined);
-  const weights = await openWeights(folder.path('transformer'));
-  requireCheckpoint(sd3Checkpoint(config), weights);
+  const weights = await openTransformerWeights(folder, files, sd3Checkpoint(config));
   const [prompts, autoencoder] = await Promise.all([
     loadSd3Prompts(device, folder, config.textDim, maxSequenceLength, dtypes.textEncoder),
     loadKlAutoencoder(device, folder, dtypes.vae),

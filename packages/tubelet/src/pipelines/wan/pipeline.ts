@@ -37,7 +37,7 @@ export function wanDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
 export async function loadWanPipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength, dtype }: PipelineOptions,
+  { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype);
@@ -53,7 +53,7 @@ export async function loadWanPipeline(
       maxLength: maxSequenceLength ?? defaults.maxSequenceLength,
       precision: dtypes.textEncoder,
     }),
-    loadTransformer(device, folder, dtypes.transformer, math),
+    loadTransformer(device, folder, files, dtypes.transformer, math),
     loadAutoencoder(device, folder, dtypes.vae),
   ]);
   const { latentChannels, inChannels, outChannels } = autoencoder.config;

@@ -3,15 +3,10 @@ import {
   parseWanConfig,
   type WanConfig,
   wanCheckpoint,
+  wanOriginalNames,
   wanTransformer,
 } from '@tubelet/models';
-import {
-  type Device,
-  growingPlan,
-  openWeights,
-  type Precision,
-  type Weights,
-} from '@tubelet/runtime';
+import { type Device, growingPlan, type Precision, type Weights } from '@tubelet/runtime';
 import type { LatentMath } from '../latents.js';
 import {
   joined,
@@ -21,7 +16,8 @@ import {
   prepareInputs,
   type SplitCalls,
 } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { ModelFolder } from '../model-folder.js';
+import { openTransformerWeights, type TransformerOptions } from '../transformer-weights.js';
 import { splitTransformer } from './split-transformer.js';
 
 export interface WanTransformer {
@@ -49,14 +45,17 @@ export interface WanTransformer {
 export async function loadTransformer(
   device: Device,
   folder: ModelFolder,
+  files: TransformerOptions,
   precision: Precision,
   math: LatentMath,
 ): Promise<WanTransformer> {
-  const [config, weights] = await Promise.all([
-    folder.json('transformer', 'config.json').then(parseWanConfig),
-    openWeights(folder.path('transformer')),
-  ]);
-  requireCheckpoint(wanCheckpoint(config), weights);
+  const config = parseWanConfig(await folder.json('transformer', 'config.json'));
+  const weights = await openTransformerWeights(
+    folder,
+    files,
+    wanCheckpoint(config),
+    wanOriginalNames(config),
+  );
   /** Weights are packed once, smaller runs take the plan of the largest so far. */
   const plan = growingPlan(device, wanTransformer(config), weights, { precision });
 

@@ -1,0 +1,45 @@
+import type { Checkpoint, OriginalNames } from '@tubelet/models';
+import { openWeights, renamedWeights, type Weights, weightsUnder } from '@tubelet/runtime';
+import { type Lora, mergeLoras } from './lora.js';
+import { type ModelFolder, requireCheckpoint } from './model-folder.js';
+
+/** Where a transformer's weights come from. */
+export interface TransformerOptions {
+  /**
+   * A file of the transformer's weights in place of the folder's: safetensors, GGUF or `.pt`, in diffusers' names or, for Wan and
+   * FLUX, in those of the model's authors.
+   */
+  readonly transformer?: string;
+  /** Merged when the model is loaded. */
+  readonly loras?: readonly Lora[];
+}
+
+/** What single-file checkpoints put before every name of the transformer. */
+const prefixes = ['', 'model.diffusion_model.', 'diffusion_model.'];
+
+/** @throws TubeletError IO, BAD_INPUT, BAD_WEIGHT */
+export async function openTransformerWeights(
+  folder: ModelFolder,
+  { transformer, loras = [] }: TransformerOptions,
+  checkpoint: Checkpoint,
+  originals: OriginalNames = new Map(),
+): Promise<Weights> {
+  const opened = await openWeights(transformer ?? folder.path('transformer'));
+  const weights = transformer === undefined ? opened : inOurNames(opened, originals);
+  requireCheckpoint(checkpoint, weights);
+  return loras.length === 0 ? weights : mergeLoras(weights, loras, originals);
+}
+
+function inOurNames(opened: Weights, originals: OriginalNames): Weights {
+  const known = new Set([...originals.values()].flat().map(({ name }) => name));
+  for (const names of [known, originals]) {
+    for (const prefix of prefixes) {
+      const weights = prefix === '' ? opened : weightsUnder(opened, prefix);
+      const count = [...weights.tensors.keys()].filter((name) => names.has(name)).length;
+      // A few names are the same in both.
+      if (count <= names.size / 2) continue;
+      return names === known ? weights : renamedWeights(weights, originals);
+    }
+  }
+  return opened;
+}

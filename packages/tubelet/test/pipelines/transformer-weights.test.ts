@@ -1,0 +1,271 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { modelDirectory } from '@tubelet/model-sprites';
+import { parseWanConfig, wanOriginalNames } from '@tubelet/models';
+import { openWeights, readValues } from '@tubelet/runtime';
+import { type LoadOptions, loadPipeline } from 'tubelet';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+interface Values {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+type Tensors = Readonly<Record<string, Values>>;
+
+let folder: string;
+/** The transformer that ships, in our names and in those of Wan's authors. */
+let ours: Tensors;
+let theirs: Tensors;
+let plain: Float32Array;
+const layer = 'blocks.3.attn1.to_q';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tubelet-'));
+  const config = await readFile(join(modelDirectory, 'transformer/config.json'), 'utf8');
+  const weights = await openWeights(join(modelDirectory, 'transformer'));
+  const all: Record<string, Values> = {};
+  for (const { name, shape } of weights.tensors.values())
+    all[name] = { shape, data: await readValues(weights, name) };
+  ours = all;
+  const names = wanOriginalNames(parseWanConfig(JSON.parse(config)));
+  theirs = Object.fromEntries([...names].map(([name, [part]]) => [name, all[part!.name]!]));
+  plain = await latentsOf({});
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function latentsOf(options: LoadOptions): Promise<Float32Array> {
+  await using pipe = await loadPipeline(modelDirectory, { threads: 2, ...options });
+  const request = { prompt: 'a man in a green shirt', steps: 2, numFrames: 1, seed: 3 };
+  return (await pipe.generate(request)).latents;
+}
+
+async function put(name: string, content: Uint8Array): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+const u64 = (value: number) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
+const u32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
+const bytesOf = (data: ArrayBufferView) =>
+  Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+
+function safetensors(tensors: Tensors, metadata?: Readonly<Record<string, string>>): Buffer {
+  let end = 0;
+  const entries = Object.entries(tensors).map(([name, { shape, data }]) => {
+    const start = end;
+    end += data.byteLength;
+    return [name, { dtype: 'F32', shape, data_offsets: [start, end] }] as const;
+  });
+  const header = { ...(metadata && { __metadata__: metadata }), ...Object.fromEntries(entries) };
+  const text = Buffer.from(JSON.stringify(header));
+  return Buffer.concat([
+    u64(text.length),
+    text,
+    ...Object.values(tensors).map(({ data }) => bytesOf(data)),
+  ]);
+}
+
+/** Matrices of whole blocks in Q8_0 where asked, all else in F32. */
+function gguf(tensors: Tensors, isQuantised: boolean): Buffer {
+  const text = (value: string) =>
+    Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)]);
+  const table: Buffer[] = [];
+  const parts: Buffer[] = [];
+  let end = 0;
+  for (const [name, { shape, data }] of Object.entries(tensors)) {
+    const hasBlocks = isQuantised && shape.length === 2 && shape[1]! % 32 === 0;
+    const content = hasBlocks ? q8(data) : bytesOf(data);
+    const sizes = shape.toReversed().map(u64);
+    table.push(text(name), u32(shape.length), ...sizes, u32(hasBlocks ? 8 : 0), u64(end));
+    const padding = -content.length & 31;
+    parts.push(content, Buffer.alloc(padding));
+    end += content.length + padding;
+  }
+  const head = Buffer.concat([
+    Buffer.from('GGUF'),
+    u32(3),
+    u64(Object.keys(tensors).length),
+    u64(0),
+    ...table,
+  ]);
+  return Buffer.concat([head, Buffer.alloc(-head.length & 31), ...parts]);
+}
+
+/** Scales are powers of two, which a half holds. */
+function q8(data: Float32Array): Buffer {
+  const blocks = Buffer.alloc((data.length / 32) * 34);
+  for (let at = 0, block = 0; at < data.length; at += 32, block += 34) {
+    let largest = 0;
+    for (let i = at; i < at + 32; i++) largest = Math.max(largest, Math.abs(data[i]!));
+    const exponent = Math.max(-14, Math.ceil(Math.log2(largest / 127)));
+    blocks.writeUInt16LE((exponent + 15) << 10, block);
+    for (let i = 0; i < 32; i++)
+      blocks.writeInt8(Math.round(data[at + i]! / 2 ** exponent), block + 2 + i);
+  }
+  return blocks;
+}
+
+function meanDifference(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
+}
+
+describe('a transformer from a file', () => {
+  it('gives the same bytes in the names of its authors, whatever stands before them', async () => {
+    for (const prefix of ['', 'model.diffusion_model.']) {
+      const named = Object.entries(theirs).map(([name, values]) => [prefix + name, values]);
+      const other = { 'vae.conv.weight': { shape: [1], data: Float32Array.of(1) } };
+      const tensors = { ...Object.fromEntries(named), ...(prefix && other) };
+      const transformer = await put(`${prefix}original.safetensors`, safetensors(tensors));
+      expect(await latentsOf({ transformer })).toEqual(plain);
+    }
+  });
+
+  it('gives the same bytes from GGUF in F32, and nearly the same in Q8_0', async () => {
+    const exact = await put('wan-f32.gguf', gguf(theirs, false));
+    expect(await latentsOf({ transformer: exact })).toEqual(plain);
+    const quantised = await put('wan-q8.gguf', gguf(theirs, true));
+    const latents = await latentsOf({ transformer: quantised });
+    expect(meanDifference(latents, plain)).toBeGreaterThan(0);
+    expect(meanDifference(latents, plain)).toBeLessThan(0.1);
+  });
+
+  it('is refused with the names that are missing, and nothing else is loaded', async () => {
+    const { 'blocks.2.ffn.0.bias': _, ...lacking } = theirs;
+    const transformer = await put('lacking.safetensors', safetensors(lacking));
+    await expect(latentsOf({ transformer })).rejects.toThrow(
+      /1 missing: blocks\.2\.ffn\.net\.0\.proj\.bias/,
+    );
+  });
+});
+
+describe('loras', () => {
+  const rank = 3;
+  const size = 256;
+  const wave = (length: number, step: number) =>
+    Float32Array.from({ length }, (_, i) => 0.5 * Math.sin(1 + i * step));
+  const down = { shape: [rank, size], data: wave(rank * size, 0.7) };
+  const up = { shape: [size, rank], data: wave(size * rank, 1.3) };
+  const alpha = { shape: [], data: Float32Array.of(6) };
+
+  /** The model with the update in its weights, by plain loops. */
+  async function mergedByHand(scale: number): Promise<Float32Array> {
+    const name = `${layer}.weight`;
+    const data = ours[name]!.data.map((value, i) => {
+      const [row, column] = [Math.floor(i / size), i % size];
+      let sum = 0;
+      for (let r = 0; r < rank; r++)
+        sum += up.data[row * rank + r]! * down.data[r * size + column]!;
+      return value + scale * sum;
+    });
+    const tensors = { ...ours, [name]: { shape: [size, size], data } };
+    return latentsOf({
+      transformer: await put(`by-hand-${scale}.safetensors`, safetensors(tensors)),
+    });
+  }
+
+  it('changes the weights as they say, in the names of diffusers, of the authors and of kohya', async () => {
+    const expected = await mergedByHand(0.5);
+    expect(meanDifference(expected, plain)).toBeGreaterThan(1e-3);
+    const peft = { lora_adapter_metadata: JSON.stringify({ 'transformer.lora_alpha': 3 }) };
+    const forms: readonly (readonly [string, Tensors, Readonly<Record<string, string>>?])[] = [
+      [
+        'diffusers',
+        {
+          [`transformer.${layer}.lora_A.weight`]: down,
+          [`transformer.${layer}.lora_B.weight`]: up,
+        },
+      ],
+      ['peft', { [`${layer}.lora_A.weight`]: down, [`${layer}.lora_B.weight`]: up }, peft],
+      [
+        'authors',
+        {
+          'diffusion_model.blocks.3.self_attn.q.lora_A.weight': down,
+          'diffusion_model.blocks.3.self_attn.q.lora_B.weight': up,
+        },
+      ],
+      [
+        'kohya',
+        {
+          'lora_unet_blocks_3_self_attn_q.lora_down.weight': down,
+          'lora_unet_blocks_3_self_attn_q.lora_up.weight': up,
+          'lora_unet_blocks_3_self_attn_q.alpha': alpha,
+        },
+      ],
+    ];
+    for (const [name, tensors, metadata] of forms) {
+      const path = await put(`${name}.safetensors`, safetensors(tensors, metadata));
+      // An alpha of twice the rank doubles it.
+      const latents = await latentsOf({ loras: [{ path, scale: name === 'kohya' ? 0.25 : 0.5 }] });
+      expect(meanDifference(latents, expected)).toBeLessThan(1e-5);
+    }
+  });
+
+  it('add up, and change nothing by scale 0', async () => {
+    const tensors = { [`${layer}.lora_A.weight`]: down, [`${layer}.lora_B.weight`]: up };
+    const path = await put('twice.safetensors', safetensors(tensors));
+    const both = await latentsOf({
+      loras: [
+        { path, scale: 0.75 },
+        { path, scale: -0.25 },
+      ],
+    });
+    expect(meanDifference(both, await mergedByHand(0.5))).toBeLessThan(1e-5);
+    expect(await latentsOf({ loras: [{ path, scale: 0 }] })).toEqual(plain);
+    expect(await latentsOf({ loras: [] })).toEqual(plain);
+  });
+
+  it('are merged into a transformer from a quantised file', async () => {
+    const transformer = await put('base-q8.gguf', gguf(theirs, true));
+    const tensors = { [`${layer}.lora_A.weight`]: down, [`${layer}.lora_B.weight`]: up };
+    const path = await put('on-q8.safetensors', safetensors(tensors));
+    const latents = await latentsOf({ transformer, loras: [{ path, scale: 0.5 }] });
+    expect(meanDifference(latents, await mergedByHand(0.5))).toBeLessThan(0.1);
+  });
+
+  const wrong: readonly (readonly [string, Tensors, RegExp])[] = [
+    [
+      'names that map to nothing, the first ten and how many',
+      Object.fromEntries(
+        Array.from({ length: 12 }, (_, i) => [
+          `transformer.blocks.${i}.attn9.to_q.lora_A.weight`,
+          down,
+        ]),
+      ),
+      /12 that map to no layer: transformer\.blocks\.0\.attn9.* and 2 more$/,
+    ],
+    [
+      'kinds of tensors it does not know',
+      { [`${layer}.hada_w1_a`]: down },
+      /1 that map to no layer: .*hada_w1_a$/,
+    ],
+    [
+      'a matrix without the other',
+      { [`${layer}.lora_A.weight`]: down },
+      /1 misshapen: blocks_3_attn1_to_q without its up matrix$/,
+    ],
+    [
+      'sizes that do not fit',
+      { [`${layer}.lora_A.weight`]: up, [`${layer}.lora_B.weight`]: up },
+      /\[256, 3\] and \[256, 3\] instead of \[256, rank\] and \[rank, 256\]$/,
+    ],
+  ];
+  it.for(wrong)('are refused for %s', async ([name, tensors, message]) => {
+    const path = await put(`${name.length}.safetensors`, safetensors(tensors));
+    await expect(latentsOf({ loras: [{ path }] })).rejects.toThrow(message);
+  });
+
+  it('are refused for a scale that is no number, and for alphas per layer', async () => {
+    const tensors = { [`${layer}.lora_A.weight`]: down, [`${layer}.lora_B.weight`]: up };
+    const path = await put('fine.safetensors', safetensors(tensors));
+    await expect(latentsOf({ loras: [{ path, scale: Number.NaN }] })).rejects.toThrow(
+      /\[lora\] scale must be = a number, got NaN/,
+    );
+    const metadata = { lora_adapter_metadata: JSON.stringify({ alpha_pattern: { to_q: 4 } }) };
+    const patterned = await put('pattern.safetensors', safetensors(tensors, metadata));
+    await expect(latentsOf({ loras: [{ path: patterned }] })).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+    });
+  });
+});
