@@ -1,0 +1,243 @@
+import { join } from 'node:path';
+import { classifierFree, denoise, schedulerFromConfig, unguided } from '@tubelet/diffusion';
+import {
+  clipTextEncoder,
+  cogvideoxTransformer,
+  fluxTransformer,
+  packClipTexts,
+  packCogvideox,
+  packFlux,
+  packPixart,
+  packSd3,
+  packTexts,
+  parseClipTextConfig,
+  parseCogvideoxConfig,
+  parseFluxConfig,
+  parsePixartConfig,
+  parseSd3Config,
+  parseTextEncoderConfig,
+  pixart as pixartGraph,
+  sd3Transformer,
+  textEncoder,
+} from '@tubelet/models';
+import { interpret, randomWeights } from '@tubelet/testing';
+import { type GenerateRequest, loadPipeline, loadTokenizer } from 'tubelet';
+import { afterAll, expect, it } from 'vitest';
+import { type TinyPipeline, temporaryFolder, writePipeline } from './tiny-folder.js';
+import { cogvideox15, flux, pixart, sd3 } from './tiny-pipelines.js';
+
+/*
+ * Each pipeline once more, as its original's page has it: texts encoded one by one, branches predicted one by one, everything in
+ * double precision by the interpreter.
+ */
+const folder = await temporaryFolder();
+afterAll(folder.remove);
+
+type Values = ArrayLike<number>;
+type Graph = Parameters<typeof interpret>[0];
+const [length, pad] = [10, { t5: 0, clip: 517 }];
+
+async function run(
+  graph: Graph,
+  inputs: Record<string, Values>,
+  sizes: object,
+  output = 'prediction',
+) {
+  const found = await interpret(
+    graph,
+    randomWeights([graph]),
+    inputs,
+    sizes as Record<string, number>,
+  );
+  return Float64Array.from(found.get(output)!);
+}
+
+const padded = (ids: readonly number[], count: number, with_: number) =>
+  [...ids, ...Array<number>(Math.max(0, count - ids.length)).fill(with_)].slice(0, count);
+
+const configOf = (tiny: TinyPipeline, name: string) => tiny.models[name]![1];
+
+async function t5(tiny: TinyPipeline, name: string, ids: readonly number[], seen = ids.length) {
+  const config = parseTextEncoderConfig(configOf(tiny, name));
+  const { inputs, sizes } = packTexts(config, [{ ids, length: seen }]);
+  return run(textEncoder(config, { maxLength: length }), inputs, sizes, 'hidden');
+}
+
+async function clip(tiny: TinyPipeline, name: string, ids: readonly number[], output: string) {
+  const [className, json] = tiny.models[name]!;
+  const config = parseClipTextConfig({ architectures: [className], ...json });
+  const { inputs, sizes } = packClipTexts(config, [{ ids }]);
+  return run(clipTextEncoder(config, { hiddenStates: true }), inputs, sizes, output);
+}
+
+interface Original {
+  readonly tiny: TinyPipeline;
+  readonly request: GenerateRequest;
+  /** Latents: channels, frames, height, width. */
+  readonly size: readonly [number, number, number, number];
+  readonly schedule: object;
+  /** Predicts for one text, with what has to be known of the prompt's for the negative one. */
+  predict(latents: Float64Array, t: number, ids: Ids, prompt: Ids): Promise<Values>;
+}
+
+/** Ids of each tokenizer by its folder. */
+type Ids = Readonly<Record<string, readonly number[]>>;
+
+const text = { prompt: 'the cats', negativePrompt: 'a cat', seed: 1, steps: 2 };
+
+const originals: Readonly<Record<string, Original>> = {
+  PixArt: {
+    tiny: pixart,
+    // 0.25 is the nearest ratio: 128x512 pixels.
+    request: { ...text, width: 48, height: 12, guidanceScale: 4 },
+    size: [4, 1, 16, 64],
+    schedule: {},
+    async predict(latents, t, { tokenizer: ids }) {
+      const config = parsePixartConfig(configOf(pixart, 'transformer'));
+      const { inputs, sizes } = packPixart(config, [
+        { height: 16, width: 64, textTokens: ids!.length },
+      ]);
+      const conditions = { imageHeight: [128], imageWidth: [512], aspectRatio: [0.25] };
+      const embeddings = await t5(pixart, 'text_encoder', ids!);
+      const given = { ...inputs, ...conditions, latents, timestep: [t], text: embeddings };
+      return (await run(pixartGraph(config), given, sizes)).subarray(0, latents.length);
+    },
+  },
+  'Stable Diffusion 3': {
+    tiny: sd3,
+    request: { ...text, width: 48, height: 32, guidanceScale: 3 },
+    size: [4, 1, 4, 6],
+    schedule: {},
+    async predict(latents, t, ids) {
+      const config = parseSd3Config(configOf(sd3, 'transformer'));
+      const rows = 12;
+      const first = padded(ids.tokenizer!, rows, pad.clip);
+      const second = padded(ids.tokenizer_2!, rows, pad.clip);
+      const one = await clip(sd3, 'text_encoder', first, 'hidden2');
+      const two = await clip(sd3, 'text_encoder_2', second, 'hidden2');
+      const wide = Array.from({ length: rows }, (_, i) => [
+        ...one.subarray(16 * i, 16 * i + 16),
+        ...two.subarray(8 * i, 8 * i + 8),
+      ]);
+      const three = await t5(sd3, 'text_encoder_3', padded(ids.tokenizer_3!, length, pad.t5));
+      const pooled = [
+        ...(await clip(sd3, 'text_encoder', first, 'textEmbeds')),
+        ...(await clip(sd3, 'text_encoder_2', second, 'textEmbeds')),
+      ];
+      const { inputs, sizes } = packSd3(config, [
+        { height: 4, width: 6, textTokens: rows + length },
+      ]);
+      const given = { ...inputs, latents, timestep: [t], text: [...wide.flat(), ...three], pooled };
+      return run(sd3Transformer(config), given, sizes);
+    },
+  },
+  FLUX: {
+    tiny: flux,
+    request: { ...text, width: 48, height: 32, guidanceScale: 2.5, trueGuidanceScale: 3 },
+    size: [4, 1, 4, 6],
+    schedule: { sigmas: [1, 0.5], mu: 0.5 + ((6 - 256) * (1.15 - 0.5)) / (4096 - 256) },
+    async predict(latents, t, ids) {
+      const config = parseFluxConfig(configOf(flux, 'transformer'));
+      const pooled = await clip(
+        flux,
+        'text_encoder',
+        padded(ids.tokenizer!, 12, pad.clip),
+        'pooled',
+      );
+      const embeddings = await t5(flux, 'text_encoder_2', padded(ids.tokenizer_2!, length, pad.t5));
+      const place = (token: number, value: number) => {
+        const [row, column] = [Math.floor(token / 3), token % 3];
+        const [c, y, x] = [value >> 2, (value >> 1) & 1, value & 1];
+        return (c * 4 + 2 * row + y) * 6 + 2 * column + x;
+      };
+      const all = Array.from({ length: 96 }, (_, i) => place(Math.floor(i / 16), i % 16));
+      const { inputs, sizes } = packFlux(config, [{ height: 2, width: 3, textTokens: length }]);
+      const conditions = { timestep: [t / 1000], guidance: [2.5], pooled, text: embeddings };
+      const hidden = all.map((from) => latents[from]!);
+      const tokens = await run(
+        fluxTransformer(config),
+        { ...inputs, ...conditions, hidden },
+        sizes,
+      );
+      const out = new Float64Array(96);
+      all.forEach((to, i) => {
+        out[to] = tokens[i]!;
+      });
+      return out;
+    },
+  },
+  'CogVideoX 1.5': {
+    tiny: cogvideox15,
+    request: { ...text, width: 32, height: 48, numFrames: 9, guidanceScale: 2 },
+    // Three latent frames, and one in front that is no part of the video.
+    size: [4, 4, 6, 4],
+    schedule: {},
+    async predict(latents, t, { tokenizer: ids }) {
+      const config = parseCogvideoxConfig(configOf(cogvideox15, 'transformer'));
+      const embeddings = await t5(cogvideox15, 'text_encoder', padded(ids!, length, pad.t5));
+      const clip = { frames: 4, height: 6, width: 4, textTokens: length };
+      const { inputs, sizes } = packCogvideox(config, [clip]);
+      const given = { ...inputs, latents, timestep: [t], text: embeddings };
+      return run(cogvideoxTransformer(config), given, sizes);
+    },
+  },
+};
+
+it.for(Object.entries(originals))(
+  '%s gives what its rules give step by step',
+  async ([name, original]) => {
+    const { tiny, request, size, schedule, predict } = original;
+    const directory = join(folder.path, name);
+    await writePipeline(directory, tiny);
+    const idsOf = async (prompt: string): Promise<Ids> => {
+      const names = Object.entries(tiny.tokenizers ?? {});
+      const encoded = names.map(async ([tokenizer, kind]) => {
+        const maxLength = kind === 'clip' ? 12 : length;
+        return [
+          tokenizer,
+          (await loadTokenizer(join(directory, tokenizer))).encode(prompt, { maxLength }).ids,
+        ];
+      });
+      return Object.fromEntries(await Promise.all(encoded));
+    };
+    const [prompt, negative] = [await idsOf(request.prompt), await idsOf(request.negativePrompt!)];
+    const count = size.reduce((product, side) => product * side);
+    const latents = Float32Array.from({ length: count }, (_, i) => Math.sin(12.9898 * (i + 1)));
+
+    const scheduler = schedulerFromConfig(tiny.scheduler);
+    const options = 'sigmas' in schedule ? schedule : { steps: 2 };
+    const scale = request.trueGuidanceScale ?? request.guidanceScale!;
+    const plan = scheduler.schedule(options);
+    const result = await denoise<Float64Array>({
+      schedule: plan,
+      guidance: scale > 1 ? classifierFree({ scale }) : unguided,
+      registers: new Map([
+        ['sample', Float64Array.from(latents, (value) => value * plan.initialNoiseScale)],
+      ]),
+      arithmetic: {
+        combine: (terms) =>
+          terms[0]![0].map((_, i) =>
+            terms.reduce((sum, [values, factor]) => sum + factor * values[i]!, 0),
+          ),
+      },
+      predict: ({ input, timestep, branches }) =>
+        Promise.all(
+          branches.map(async (branch) => {
+            const ids = branch === 'conditional' ? prompt : negative;
+            return { prediction: Float64Array.from(await predict(input, timestep, ids, prompt)) };
+          }),
+        ),
+    });
+
+    await using pipe = await loadPipeline(directory, { threads: 1, maxSequenceLength: length });
+    const video = await pipe.generate({ ...request, latents });
+    expect(video.latents).toHaveLength(count);
+    const largest = result.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const error = result.reduce(
+      (most, value, i) => Math.max(most, Math.abs(value - video.latents[i]!)),
+      0,
+    );
+    expect(largest).toBeGreaterThan(0.5);
+    expect(error / largest).toBeLessThan(2e-5);
+  },
+);
