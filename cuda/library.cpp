@@ -3,6 +3,7 @@
 
 #include "kernel_support.h"
 #include "probe.h"
+#include "staging.h"
 #include "table.h"
 
 #include <cstdarg>
@@ -14,6 +15,12 @@ namespace tubelet {
 
 struct CudaSession {
   cuda::Stream stream;
+  cudaMemPool_t memory; ///< null where the driver has no pools
+  cuda::Staging staging;
+};
+
+struct CudaRecording {
+  cudaGraphExec_t graph;
 };
 
 namespace {
@@ -107,28 +114,82 @@ void run_in_order(Pool &, int64_t tasks, void (*task)(void *, int64_t, int), voi
     task(context, i, 0);
 }
 
+/// Blocks that are given back stay with the pool, so that after the first requests the driver is not asked
+/// for memory again.
+cudaError_t make_pool(cudaMemPool_t *pool) {
+  *pool = nullptr;
+  int has_pools = 0;
+  cudaError_t error = cudaDeviceGetAttribute(&has_pools, cudaDevAttrMemoryPoolsSupported, ordinal);
+  if (error != cudaSuccess || !has_pools)
+    return error;
+  cudaMemPoolProps properties = {};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location.type = cudaMemLocationTypeDevice;
+  properties.location.id = ordinal;
+  error = cudaMemPoolCreate(pool, &properties);
+  uint64_t kept_bytes = UINT64_MAX;
+  if (error == cudaSuccess)
+    error = cudaMemPoolSetAttribute(*pool, cudaMemPoolAttrReleaseThreshold, &kept_bytes);
+  return error;
+}
+
+void close(CudaSession *session) {
+  cudaSetDevice(ordinal);
+  if (session->stream.handle)
+    cudaStreamDestroy(session->stream.handle);
+  if (session->memory)
+    cudaMemPoolDestroy(session->memory);
+  session->staging.close();
+  cudaGetLastError();
+  delete session;
+}
+
 CudaStatus open(CudaSession **session) {
   *session = nullptr;
   CudaStatus usable = use_device();
   if (usable.code != CudaCode::ok)
     return usable;
-  auto *opened = new (std::nothrow) CudaSession{{{1, run_in_order}, nullptr, nullptr, cudaSuccess}};
+  auto *opened = new (std::nothrow)
+      CudaSession{{{1, run_in_order}, nullptr, nullptr, cudaSuccess}, nullptr, {}};
   if (!opened)
     return status(CudaCode::out_of_memory, "no host memory for a session");
-  if (cudaError_t error =
-          cudaStreamCreateWithFlags(&opened->stream.handle, cudaStreamNonBlocking)) {
-    delete opened;
-    return status_of(error, "stream");
+  cudaError_t error = cudaStreamCreateWithFlags(&opened->stream.handle, cudaStreamNonBlocking);
+  if (error == cudaSuccess)
+    error = make_pool(&opened->memory);
+  if (error == cudaSuccess)
+    error = opened->staging.open();
+  if (error != cudaSuccess) {
+    close(opened);
+    return status_of(error, "stream, pool and pinned memory of a session");
   }
   *session = opened;
   return success;
 }
 
-void close(CudaSession *session) {
-  cudaSetDevice(ordinal);
-  cudaStreamDestroy(session->stream.handle);
+cudaError_t take_memory(CudaSession *session, size_t bytes, void **memory) {
+  if (!session->memory)
+    return cudaMalloc(memory, bytes);
+  const cudaStream_t stream = session->stream.handle;
+  cudaError_t error = cudaMallocFromPoolAsync(memory, bytes, session->memory, stream);
+  if (error != cudaErrorMemoryAllocation)
+    return error;
+  // What the pool keeps may be in pieces that are too small.
   cudaGetLastError();
-  delete session;
+  error = cudaStreamSynchronize(stream);
+  if (error == cudaSuccess)
+    error = cudaMemPoolTrimTo(session->memory, 0);
+  return error != cudaSuccess ? error
+                              : cudaMallocFromPoolAsync(memory, bytes, session->memory, stream);
+}
+
+void release(CudaSession *session, uint8_t *start) {
+  cudaSetDevice(ordinal);
+  // Both come after what still uses it.
+  if (session->memory)
+    cudaFreeAsync(start, session->stream.handle);
+  else
+    cudaFree(start);
+  cudaGetLastError();
 }
 
 CudaStatus allocate(CudaSession *session, size_t bytes, uint8_t **start) {
@@ -136,7 +197,7 @@ CudaStatus allocate(CudaSession *session, size_t bytes, uint8_t **start) {
   void *memory = nullptr;
   cudaError_t error = cudaSetDevice(ordinal);
   if (error == cudaSuccess)
-    error = cudaMalloc(&memory, bytes);
+    error = take_memory(session, bytes, &memory);
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
     size_t free_bytes = 0, total_bytes = 0;
@@ -148,15 +209,61 @@ CudaStatus allocate(CudaSession *session, size_t bytes, uint8_t **start) {
     if (error == cudaSuccess)
       *start = static_cast<uint8_t *>(memory);
     else
-      cudaFree(memory);
+      release(session, static_cast<uint8_t *>(memory));
   }
   return status_of(error, "allocation");
 }
 
-void release(CudaSession *, uint8_t *start) {
+CudaStatus begin_recording(CudaSession *session) {
+  cudaError_t error = cudaSetDevice(ordinal);
+  if (error == cudaSuccess)
+    error = cudaStreamBeginCapture(session->stream.handle, cudaStreamCaptureModeThreadLocal);
+  return status_of(error, "begin of a recording");
+}
+
+CudaStatus end_recording(CudaSession *session, CudaRecording **recording) {
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t ready = nullptr;
+  cudaError_t error = cudaStreamEndCapture(session->stream.handle, &graph);
+  if (!recording) { // dropped, with what failed in it
+    session->stream.error = cudaSuccess;
+    if (graph)
+      cudaGraphDestroy(graph);
+    cudaGetLastError();
+    return success;
+  }
+  *recording = nullptr;
+  if (session->stream.error != cudaSuccess) {
+    error = session->stream.error;
+    session->stream.error = cudaSuccess;
+  }
+  if (error == cudaSuccess)
+    error = cudaGraphInstantiate(&ready, graph, 0);
+  if (graph)
+    cudaGraphDestroy(graph);
+  if (error == cudaSuccess) {
+    *recording = new (std::nothrow) CudaRecording{ready};
+    if (!*recording) {
+      cudaGraphExecDestroy(ready);
+      return status(CudaCode::out_of_memory, "no host memory for a recording");
+    }
+  }
+  return status_of(error, "recording");
+}
+
+CudaStatus replay(CudaSession *session, CudaRecording *recording) {
+  cudaError_t error = cudaSetDevice(ordinal);
+  if (error == cudaSuccess)
+    error = cudaGraphLaunch(recording->graph, session->stream.handle);
+  return status_of(error, "replay");
+}
+
+void forget(CudaSession *session, CudaRecording *recording) {
   cudaSetDevice(ordinal);
-  cudaFree(start); // waits for what still uses it
+  cudaStreamSynchronize(session->stream.handle);
+  cudaGraphExecDestroy(recording->graph);
   cudaGetLastError();
+  delete recording;
 }
 
 CudaStatus finish(CudaSession *session) {
@@ -172,22 +279,18 @@ CudaStatus finish(CudaSession *session) {
   return status_of(error, "the kernels of a run");
 }
 
-CudaStatus transfer(CudaSession *session, void *to, const void *from, size_t bytes,
-                    cudaMemcpyKind kind) {
+CudaStatus write(CudaSession *session, uint8_t *to, const void *from, size_t bytes) {
   cudaError_t error = cudaSetDevice(ordinal);
   if (error == cudaSuccess)
-    error = cudaMemcpyAsync(to, from, bytes, kind, session->stream.handle);
-  if (error == cudaSuccess)
-    error = cudaStreamSynchronize(session->stream.handle);
-  return status_of(error, kind == cudaMemcpyHostToDevice ? "write" : "read");
-}
-
-CudaStatus write(CudaSession *session, uint8_t *to, const void *from, size_t bytes) {
-  return transfer(session, to, from, bytes, cudaMemcpyHostToDevice);
+    error = session->staging.write(session->stream.handle, to, from, bytes);
+  return status_of(error, "write");
 }
 
 CudaStatus read(CudaSession *session, void *to, const uint8_t *from, size_t bytes) {
-  return transfer(session, to, from, bytes, cudaMemcpyDeviceToHost);
+  cudaError_t error = cudaSetDevice(ordinal);
+  if (error == cudaSuccess)
+    error = session->staging.read(session->stream.handle, to, from, bytes);
+  return status_of(error, "read");
 }
 
 CudaStatus copy_rows(CudaSession *session, uint8_t *to, const uint8_t *from, size_t rows,
@@ -213,6 +316,10 @@ constexpr CudaLibrary library = {TUBELET_CUDA_ABI,
                                  write,
                                  read,
                                  copy_rows,
+                                 begin_recording,
+                                 end_recording,
+                                 replay,
+                                 forget,
                                  finish,
                                  pool,
                                  cuda::kernels_of};

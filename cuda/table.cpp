@@ -10,6 +10,8 @@ namespace tubelet::cuda {
 #undef TUBELET_CUDA_KERNELS
 
 const KernelList *kernels_of(int op) {
+  if (op < 0 || op > UINT16_MAX)
+    return nullptr;
   switch (OpId(op)) {
 #define TUBELET_CUDA_KERNELS(stem)                                                                 \
   case OpId::stem:                                                                                 \

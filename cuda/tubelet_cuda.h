@@ -22,8 +22,11 @@ struct CudaDevice {
   uint64_t total_bytes, free_bytes;
 };
 
-/// An opened device: its stream, and the first launch that failed.
+/// An opened device: its stream, its memory, and the first launch that failed.
 struct CudaSession;
+
+/// Launches and copies in order, as one CUDA graph.
+struct CudaRecording;
 
 /// Any thread may call; each call makes the session's device current first.
 struct CudaLibrary {
@@ -41,6 +44,12 @@ struct CudaLibrary {
   /// Rows `stride` bytes apart to rows without a gap, in order with the kernels.
   CudaStatus (*copy_rows)(CudaSession *session, uint8_t *to, const uint8_t *from, size_t rows,
                           size_t row_bytes, size_t stride);
+  /// From begin to end what is launched, and copied by copy_rows, is recorded and not run. On the thread
+  /// that began; `recording` may be null for one that is dropped.
+  CudaStatus (*begin_recording)(CudaSession *session);
+  CudaStatus (*end_recording)(CudaSession *session, CudaRecording **recording);
+  CudaStatus (*replay)(CudaSession *session, CudaRecording *recording);
+  void (*forget)(CudaSession *session, CudaRecording *recording);
   /// Waits for all launched; tells the first failure since the last call.
   CudaStatus (*finish)(CudaSession *session);
   /// What kernels are run with; they launch and return.

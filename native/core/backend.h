@@ -17,6 +17,9 @@ struct DeviceOptions {
   std::string isa; ///< highest ISA level to use; empty: the best there is
 };
 
+/// What a device was given, to be given again; the backend's own.
+using Recording = std::shared_ptr<void>;
+
 class Backend {
 public:
   virtual ~Backend() = default;
@@ -34,6 +37,13 @@ public:
   /// Within the device: rows that are `stride` bytes apart to rows without a gap. May return early.
   virtual void copy_rows(uint8_t *to, const uint8_t *from, size_t rows, size_t row_bytes,
                          size_t stride);
+  /// Whether what is given to the pool and copy_rows can be recorded instead of run, and then replayed as
+  /// often as wanted, with the same addresses. Nothing else may be asked of the backend while it records.
+  virtual bool can_record() const { return false; }
+  virtual void begin_recording() {}
+  virtual Recording end_recording() { return nullptr; }
+  virtual void drop_recording() {}
+  virtual void replay(const Recording &) {}
   /// Returns when the kernels given to the pool have run; throws what went wrong in them.
   virtual void finish() {}
 

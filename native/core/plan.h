@@ -94,6 +94,14 @@ private:
   void plan_memory();
   void place_fixed();
   void check_data(const GraphNode &node, const Step &step) const;
+  void check_cancel(const std::atomic<int32_t> *cancel, size_t node) const;
+  void bind(std::span<const std::shared_ptr<Buffer>> inputs,
+            std::span<const std::shared_ptr<Buffer>> outputs, std::span<const int64_t> sizes);
+  void run_steps(std::span<const std::shared_ptr<Buffer>> outputs,
+                 const std::atomic<int32_t> *cancel, double *node_ms);
+  void run_repeated(std::span<const std::shared_ptr<Buffer>> inputs,
+                    std::span<const std::shared_ptr<Buffer>> outputs,
+                    std::span<const int64_t> sizes, const std::atomic<int32_t> *cancel);
   Tensor describe(int tensor, std::span<const int64_t> sizes) const;
   std::vector<Tensor> arguments_at_capacity(int node) const;
   void check_bindings(std::span<const std::shared_ptr<Buffer>> inputs,
@@ -120,6 +128,15 @@ private:
 
   std::vector<std::shared_ptr<Buffer>>
       kept_buffers; ///< of weights that are read as they are stored
+
+  /// A run with these addresses and sizes; recorded when it comes for the second time.
+  struct Repeated {
+    std::vector<uint64_t> key;
+    Recording recording;
+  };
+  static constexpr size_t most_repeated = 4;
+  std::vector<Repeated> repeated; ///< the latest first; only where the device records
+  std::vector<uint64_t> key;      ///< of the run under way
 
   std::vector<Tensor> live;          ///< per tensor, refreshed by each run
   std::vector<Tensor> arguments;     ///< inputs of every node, one after another

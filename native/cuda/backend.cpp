@@ -60,6 +60,20 @@ public:
                  size_t stride) override {
     require(library.copy_rows(session, to, from, rows, row_bytes, stride));
   }
+
+  bool can_record() const override { return true; }
+  void begin_recording() override { require(library.begin_recording(session)); }
+  Recording end_recording() override {
+    CudaRecording *recording = nullptr;
+    require(library.end_recording(session, &recording));
+    return Recording(recording, [this](void *made) {
+      library.forget(session, static_cast<CudaRecording *>(made));
+    });
+  }
+  void drop_recording() override { library.end_recording(session, nullptr); }
+  void replay(const Recording &recording) override {
+    require(library.replay(session, static_cast<CudaRecording *>(recording.get())));
+  }
   void finish() override { require(library.finish(session)); }
 
 private:

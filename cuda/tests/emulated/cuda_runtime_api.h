@@ -9,7 +9,9 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <math.h>
+#include <tuple>
 #include <utility>
 
 #define __global__
@@ -78,6 +80,14 @@ inline double __longlong_as_double(int64_t bits) { return std::bit_cast<double>(
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fdiv_rn(float a, float b) { return a / b; }
 
+namespace emulated {
+
+/// Whether a graph is being captured, of which `record` adds a node.
+bool is_recording();
+void record(std::function<void()> node);
+
+} // namespace emulated
+
 // ---- the runtime: one device, whose memory is the host's -------------------------------------------
 
 constexpr int CUDART_VERSION = 13000;
@@ -90,7 +100,11 @@ enum cudaError_t {
   cudaErrorInvalidConfiguration
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
-enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor };
+enum cudaDeviceAttr {
+  cudaDevAttrComputeCapabilityMajor,
+  cudaDevAttrComputeCapabilityMinor,
+  cudaDevAttrMemoryPoolsSupported
+};
 constexpr unsigned cudaStreamNonBlocking = 1;
 
 using cudaStream_t = struct CUstream_st *;
@@ -99,6 +113,23 @@ struct cudaDeviceProp {
   char name[256];
   int major, minor, multiProcessorCount;
 };
+
+using cudaEvent_t = struct CUevent_st *;
+using cudaMemPool_t = struct CUmemPool_st *;
+using cudaGraph_t = struct CUgraph_st *;
+using cudaGraphExec_t = struct CUgraphExec_st *;
+constexpr unsigned cudaEventDisableTiming = 2;
+enum cudaMemAllocationType { cudaMemAllocationTypePinned };
+enum cudaMemLocationType { cudaMemLocationTypeDevice };
+struct cudaMemPoolProps {
+  cudaMemAllocationType allocType;
+  struct {
+    cudaMemLocationType type;
+    int id;
+  } location;
+};
+enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
 
 const char *cudaGetErrorName(cudaError_t error);
 const char *cudaGetErrorString(cudaError_t error);
@@ -114,6 +145,25 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaMalloc(void **memory, size_t bytes);
 cudaError_t cudaFree(void *memory);
+cudaError_t cudaMemPoolCreate(cudaMemPool_t *pool, const cudaMemPoolProps *properties);
+cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool);
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void *value);
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t bytes);
+cudaError_t cudaMallocFromPoolAsync(void **memory, size_t bytes, cudaMemPool_t pool,
+                                    cudaStream_t stream);
+cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream);
+cudaError_t cudaMallocHost(void **memory, size_t bytes);
+cudaError_t cudaFreeHost(void *memory);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph, unsigned long long);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream);
@@ -137,14 +187,20 @@ cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid, dim3 bloc
                              size_t shared_bytes, cudaStream_t) {
   if (grid.x == 0 || grid.x > INT32_MAX || block.x == 0 || block.x > 1024)
     return cudaErrorInvalidConfiguration;
-  gridDim = grid;
-  blockDim = block;
-  auto call = [&]<size_t... i>(std::index_sequence<i...>) {
-    kernel(*static_cast<Parameters *>(arguments[i])...);
+  auto bound = [&]<size_t... i>(std::index_sequence<i...>) {
+    return std::tuple<Parameters...>(*static_cast<Parameters *>(arguments[i])...);
+  }(std::index_sequence_for<Parameters...>());
+  const auto work = [=] {
+    gridDim = grid;
+    blockDim = block;
+    auto body = [&] { std::apply(kernel, bound); };
+    for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++)
+      emulated::run_block([](void *context) { (*static_cast<decltype(body) *>(context))(); }, &body,
+                          shared_bytes);
   };
-  auto body = [&] { call(std::index_sequence_for<Parameters...>()); };
-  for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++)
-    emulated::run_block([](void *context) { (*static_cast<decltype(body) *>(context))(); }, &body,
-                        shared_bytes);
+  if (emulated::is_recording())
+    emulated::record(work);
+  else
+    work();
   return cudaSuccess;
 }

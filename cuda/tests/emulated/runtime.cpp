@@ -1,200 +1,40 @@
+// The runtime behind the library: one device, whose memory is the host's and whose stream is the caller.
 #include "cuda_runtime_api.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <memory>
-#include <ucontext.h>
 #include <vector>
+
+/// For tests: launches of a graph since the library was loaded.
+extern "C" __attribute__((visibility("default"))) int emulated_graph_launches = 0;
+
+struct CUgraph_st {
+  std::vector<std::function<void()>> nodes;
+};
+struct CUgraphExec_st : CUgraph_st {};
 
 namespace emulated {
 namespace {
 
-constexpr size_t stack_bytes = 256 << 10;
-
-struct MeetsBarrier {};
-
-struct Copy {
-  void *to;
-  const void *from;
-  unsigned bytes;
-};
-
-/// Threads that wait for each other; `turn` counts how often they have met.
-struct Meeting {
-  unsigned expected = 0, arrived = 0, turn = 0;
-
-  bool is_complete() {
-    if (arrived == 0 || arrived < expected)
-      return false;
-    arrived = 0;
-    turn++;
-    return true;
-  }
-};
-
-struct Fiber {
-  ucontext_t context;
-  bool is_done = false;
-  const Meeting *waits_for = nullptr;
-  unsigned turn = 0;
-  std::deque<std::vector<Copy>> copies; ///< by group; the last is not committed
-
-  bool can_run() const { return !is_done && !(waits_for && waits_for->turn == turn); }
-};
-
-/// A block whose threads meet.
-struct Block {
-  explicit Block(unsigned threads) : fibers(threads), warps((threads + warp - 1) / warp) {
-    block.expected = threads;
-    for (unsigned t = 0; t < threads; t++)
-      warps[t / warp].meeting.expected++;
-  }
-
-  struct Warp {
-    Meeting meeting;
-    void *arguments[warp] = {};
-  };
-
-  std::vector<Fiber> fibers;
-  std::vector<Warp> warps;
-  Meeting block;
-  ucontext_t scheduler;
-  void (*body)(void *context);
-  void *context;
-};
-
-thread_local Block *current = nullptr;
-thread_local std::vector<unsigned char> shared;
-thread_local std::unique_ptr<char[]> stacks;
-thread_local size_t stack_count = 0;
-
-/// Comes back when the meeting has been held.
-void wait(Meeting &meeting) {
-  Fiber &fiber = current->fibers[threadIdx.x];
-  meeting.arrived++;
-  fiber.turn = meeting.turn;
-  fiber.waits_for = &meeting;
-  if (!meeting.is_complete())
-    swapcontext(&fiber.context, &current->scheduler);
-  fiber.waits_for = nullptr;
-}
-
-void copy_group(Fiber &fiber) {
-  for (const Copy &copy : fiber.copies.front()) {
-    std::memset(copy.to, 0, 16);
-    if (copy.bytes > 0)
-      std::memcpy(copy.to, copy.from, copy.bytes);
-  }
-  fiber.copies.pop_front();
-}
-
-void run_fiber() {
-  Block &block = *current;
-  const unsigned thread = threadIdx.x;
-  block.body(block.context);
-  Fiber &fiber = block.fibers[thread];
-  fiber.is_done = true;
-  Block::Warp &own = block.warps[thread / warp];
-  own.meeting.expected--;
-  block.block.expected--;
-  own.meeting.is_complete();
-  block.block.is_complete();
-  swapcontext(&fiber.context, &block.scheduler);
-}
-
-void run_fibers(Block &block) {
-  const unsigned threads = unsigned(block.fibers.size());
-  if (stack_count < threads) {
-    stacks.reset(new char[threads * stack_bytes]);
-    stack_count = threads;
-  }
-  for (unsigned t = 0; t < threads; t++) {
-    ucontext_t &context = block.fibers[t].context;
-    getcontext(&context);
-    context.uc_stack.ss_sp = stacks.get() + t * stack_bytes;
-    context.uc_stack.ss_size = stack_bytes;
-    context.uc_link = nullptr;
-    makecontext(&context, run_fiber, 0);
-  }
-  for (bool is_running = true; is_running;) {
-    is_running = false;
-    for (unsigned t = 0; t < threads; t++)
-      if (block.fibers[t].can_run()) {
-        threadIdx.x = t;
-        swapcontext(&block.scheduler, &block.fibers[t].context);
-        is_running = true;
-      }
-  }
-  for (const Fiber &fiber : block.fibers)
-    if (!fiber.is_done) {
-      std::fprintf(stderr, "emulated: threads of a block wait for each other for ever\n");
-      std::abort();
-    }
-}
-
-Fiber &own_fiber() {
-  if (!current)
-    throw MeetsBarrier();
-  return current->fibers[threadIdx.x];
-}
+std::unique_ptr<CUgraph_st> captured;
 
 } // namespace
 
-unsigned char *shared_memory() { return shared.data() + (64 - uintptr_t(shared.data()) % 64) % 64; }
+bool is_recording() { return captured != nullptr; }
+void record(std::function<void()> node) { captured->nodes.push_back(std::move(node)); }
 
-void wait_for_block() {
-  own_fiber();
-  wait(current->block);
+namespace {
+
+cudaError_t run_or_record(std::function<void()> work) {
+  if (is_recording())
+    record(std::move(work));
+  else
+    work();
+  return cudaSuccess;
 }
 
-void with_warp(void *argument, void (*act)(void *const *arguments)) {
-  own_fiber();
-  Block::Warp &own = current->warps[threadIdx.x / warp];
-  own.arguments[threadIdx.x % warp] = argument;
-  if (own.meeting.arrived + 1 >= own.meeting.expected) {
-    act(own.arguments);
-    std::memset(own.arguments, 0, sizeof own.arguments);
-  }
-  wait(own.meeting);
-}
-
-void copy_later(void *to, const void *from, unsigned bytes) {
-  Fiber &fiber = own_fiber();
-  if (fiber.copies.empty())
-    fiber.copies.emplace_back();
-  fiber.copies.back().push_back({to, from, bytes});
-}
-
-void commit_copies() {
-  Fiber &fiber = own_fiber();
-  if (fiber.copies.empty())
-    fiber.copies.emplace_back();
-  fiber.copies.emplace_back();
-}
-
-void wait_for_copies(unsigned groups) {
-  Fiber &fiber = own_fiber();
-  while (fiber.copies.size() > groups + 1)
-    copy_group(fiber);
-}
-
-void run_block(void (*body)(void *context), void *context, size_t shared_bytes) {
-  shared.assign(shared_bytes + 64, 0xFF);
-  try {
-    for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
-      body(context);
-  } catch (const MeetsBarrier &) {
-    Block block(blockDim.x);
-    block.body = body;
-    block.context = context;
-    current = &block;
-    run_fibers(block);
-    current = nullptr;
-  }
-}
-
+} // namespace
 } // namespace emulated
 
 namespace {
@@ -223,8 +63,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
   *properties = {"emulated on the host", 0, 0, 1};
   return cudaSuccess;
 }
-cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int) {
-  *value = 0;
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
+  *value = attribute == cudaDevAttrMemoryPoolsSupported;
   return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes) {
@@ -245,19 +85,66 @@ cudaError_t cudaFree(void *memory) {
   std::free(memory);
   return cudaSuccess;
 }
-cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t) {
-  std::memset(memory, value, bytes);
+cudaError_t cudaMemPoolCreate(cudaMemPool_t *pool, const cudaMemPoolProps *) {
+  *pool = reinterpret_cast<cudaMemPool_t>(pool); // any that is not null
   return cudaSuccess;
+}
+cudaError_t cudaMemPoolDestroy(cudaMemPool_t) { return cudaSuccess; }
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void *) { return cudaSuccess; }
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
+cudaError_t cudaMallocFromPoolAsync(void **memory, size_t bytes, cudaMemPool_t, cudaStream_t) {
+  return cudaMalloc(memory, bytes);
+}
+cudaError_t cudaFreeAsync(void *memory, cudaStream_t) { return cudaFree(memory); }
+cudaError_t cudaMallocHost(void **memory, size_t bytes) { return cudaMalloc(memory, bytes); }
+cudaError_t cudaFreeHost(void *memory) { return cudaFree(memory); }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+  *event = nullptr;
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+  emulated::captured = std::make_unique<CUgraph_st>();
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *graph) {
+  *graph = emulated::captured.release();
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *ready, cudaGraph_t graph, unsigned long long) {
+  *ready = new CUgraphExec_st{*graph};
+  return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
+  emulated_graph_launches++;
+  for (const auto &node : graph->nodes)
+    node();
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t) {
+  return emulated::run_or_record([=] { std::memset(memory, value, bytes); });
 }
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind,
                             cudaStream_t) {
-  std::memcpy(to, from, bytes);
-  return cudaSuccess;
+  return emulated::run_or_record([=] { std::memcpy(to, from, bytes); });
 }
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
                               size_t width, size_t height, cudaMemcpyKind, cudaStream_t) {
-  for (size_t row = 0; row < height; row++)
-    std::memcpy(static_cast<char *>(to) + row * to_pitch,
-                static_cast<const char *>(from) + row * from_pitch, width);
-  return cudaSuccess;
+  return emulated::run_or_record([=] {
+    for (size_t row = 0; row < height; row++)
+      std::memcpy(static_cast<char *>(to) + row * to_pitch,
+                  static_cast<const char *>(from) + row * from_pitch, width);
+  });
 }
