@@ -73,6 +73,20 @@ export { type MochiConfig, parseMochiConfig } from './mochi/config.js';
 export { mochiTransformer } from './mochi/model.js';
 export { type MochiClip, type MochiPacking, packMochi } from './mochi/pack.js';
 export { mochiCheckpoint } from './mochi/weights.js';
+export {
+  type MochiVaeConfig,
+  mochiVaeFactors,
+  parseMochiVaeConfig,
+} from './mochi-vae/config.js';
+export {
+  type MochiDecoderSize,
+  type MochiEncoderSize,
+  mochiFeatures,
+  mochiVaeDecoder,
+  mochiVaeEncoder,
+} from './mochi-vae/model.js';
+export { planMochiDecode, planMochiEncode } from './mochi-vae/tiles.js';
+export { mochiVaeCheckpoint } from './mochi-vae/weights.js';
 export type { OriginalNames, OriginalPart } from './original-names.js';
 export type { ClipSize, ImageSize } from './packing.js';
 export { type PixartConfig, parsePixartConfig } from './pixart/config.js';

@@ -58,8 +58,7 @@ const publishedVae = {
   up_block_types: Array(4).fill('HunyuanVideoUpBlock3D'),
 };
 
-// Published: 13 billion (12.82), its autoencoder 246 million.
-test('HunyuanVideo and its autoencoder have the published number of parameters', () => {
+test('HunyuanVideo has the published 13 billion parameters, its autoencoder 246 million', () => {
   expect(parameters(hunyuanCheckpoint(parseHunyuanConfig(published)).graphs)).toBe(12_821_012_544);
   const vae = hunyuanVaeCheckpoint(parseHunyuanVaeConfig(publishedVae));
   expect(parameters(vae.graphs)).toBe(246_478_803);

@@ -5,10 +5,11 @@ import {
   convolution,
   type GraphBuilder,
   gather,
-  groupNorm,
   reshape,
   type Tensor,
 } from '@tubelet/graph';
+import { clipNorm } from '../cogvideox-vae/block.js';
+import { padded, placesOf, sharedIndices } from '../edges.js';
 import { fusedLinear, linearLayer, type Weights } from '../weights.js';
 import type { HunyuanVaeConfig } from './config.js';
 
@@ -40,56 +41,19 @@ export interface VaeLayers {
 }
 
 export function vaeLayers(g: GraphBuilder, config: HunyuanVaeConfig): VaeLayers {
-  const indices = new Map<string, { readonly index: Tensor; readonly sizes: readonly number[] }>();
+  const shared = sharedIndices(g);
   const withEdges = (x: Tensor, { time, space }: Factors = { time: 1, space: 1 }) => {
     const [frames, height, width, c] = clipShape(x);
-    const key = `edges.${frames}x${height}x${width}.${time}.${space}`;
-    let known = indices.get(key);
-    if (!known) {
-      const t = padded(1 + (frames - 1) * time, 2, 0, (at) => Math.ceil(at / time));
-      const [y, z] = [height, width].map((size) =>
-        padded(size * space, 1, 1, (at) => Math.floor(at / space)),
-      );
-      known = {
-        index: g.constant(key, placesOf(t, y, z, height, width)),
-        sizes: [t.length, y.length, z.length],
-      };
-      indices.set(key, known);
-    }
-    const rows = gather(known.index, reshape(x, [frames * height * width, c]));
-    return reshape(rows, [...known.sizes, c]);
+    const t = padded(1 + (frames - 1) * time, 2, 0, (at) => Math.ceil(at / time));
+    const along = (size: number) => padded(size * space, 1, 1, (at) => Math.floor(at / space));
+    const [rows, columns] = [along(height), along(width)];
+    const index = shared(`edges.${frames}x${height}x${width}.${time}.${space}`, () =>
+      placesOf(t, rows, columns, height, width),
+    );
+    const flat = gather(index, reshape(x, [frames * height * width, c]));
+    return reshape(flat, [t.length, rows.length, columns.length, c]);
   };
   return { config, withEdges };
-}
-
-/** Where the places of one axis come from, the first and last repeated. */
-function padded(
-  size: number,
-  before: number,
-  after: number,
-  source: (at: number) => number,
-): number[] {
-  return Array.from({ length: before + size + after }, (_, i) =>
-    source(Math.min(Math.max(i - before, 0), size - 1)),
-  );
-}
-
-function placesOf(
-  frames: readonly number[],
-  rows: readonly number[],
-  columns: readonly number[],
-  height: number,
-  width: number,
-): Int32Array {
-  const places = new Int32Array(frames.length * rows.length * columns.length);
-  let at = 0;
-  for (const frame of frames) {
-    for (const row of rows) {
-      const first = (frame * height + row) * width;
-      for (const column of columns) places[at++] = first + column;
-    }
-  }
-  return places;
 }
 
 /** HunyuanVideoCausalConv3d of 3x3x3, over an enlarged clip where there are factors: [F, H, W, C] -> [F', H', W', out] */
@@ -113,21 +77,8 @@ export function pointwise(w: Weights, x: Tensor, out: number): Tensor {
   return reshape(y, [f, h, width, out]);
 }
 
-/** Group norm over the whole clip. */
-function norm(
-  w: Weights,
-  x: Tensor,
-  { normGroups: groups }: HunyuanVaeConfig,
-  activation: 'none' | 'silu',
-): Tensor {
-  const [f, h, width, c] = clipShape(x);
-  const [weight, bias] = [w.get('weight', [c]), w.get('bias', [c])];
-  const whole = reshape(x, [1, f * h, width, c]);
-  return reshape(groupNorm(whole, { groups, epsilon, weight, bias, activation }), x.shape);
-}
-
 export function normSilu(w: Weights, x: Tensor, { config }: VaeLayers): Tensor {
-  return norm(w, x, config, 'silu');
+  return clipNorm(w, x, config.normGroups, epsilon, 'silu');
 }
 
 /** HunyuanVideoResnetBlockCausal3D (diffusers 0.42.1): [F, H, W, C] -> [F, H, W, out] */
@@ -144,7 +95,7 @@ function attentionBlock(w: Weights, x: Tensor, { config }: VaeLayers): Tensor {
   const [f, h, width, c] = clipShape(x);
   const frame = h * width;
   const flat = (x: Tensor) => reshape(x, [f * frame, c]);
-  const n = flat(norm(w.at('group_norm'), x, config, 'none'));
+  const n = flat(clipNorm(w.at('group_norm'), x, config.normGroups, epsilon, 'none'));
   const qkv = fusedLinear(w, n, ['to_q', 'to_k', 'to_v'], c); // [F·H·W, 3C]
   const [q, k, v] = [columns(qkv, 0, c), columns(qkv, c, c), columns(qkv, 2 * c, c)];
   const rows = Array.from({ length: f }, (_, i) => [

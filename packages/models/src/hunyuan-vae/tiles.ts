@@ -1,5 +1,5 @@
 import { TubeletError } from '@tubelet/graph';
-import { planTiles, type TilePlan, type TileSize } from '../vae/tiles.js';
+import { planTilesOrWhole, scaledTile, type TilePlan, type TileSize } from '../vae/tiles.js';
 import { type HunyuanVaeConfig, spaceFactorOf, timeFactor } from './config.js';
 
 /** Tiles of diffusers' `enable_tiling`, in pictures and pixels; a tile begins every stride. */
@@ -52,7 +52,7 @@ export function planHunyuanDecode(
   const result = { height: height * factor, width: width * factor };
   return {
     time: planSpans(frames, latents, 1 + (frames - 1) * timeFactor, tile),
-    space: planSpace({ height, width }, latents, result, tile),
+    space: planTilesOrWhole({ height, width }, latents, result, tile),
   };
 }
 
@@ -67,45 +67,16 @@ export function planHunyuanEncode(
   const result = { height: Math.floor(height / factor), width: Math.floor(width / factor) };
   return {
     time: planSpans(frames, tile, 1 + Math.floor((frames - 1) / timeFactor), latents),
-    space: planSpace({ height, width }, tile, result, latents),
+    space: planTilesOrWhole({ height, width }, tile, result, latents),
   };
 }
 
 function inLatents(tile: HunyuanTileSize, factor: number): HunyuanTileSize {
   return {
+    ...scaledTile(tile, 1 / factor),
     minFrames: Math.floor(tile.minFrames / timeFactor),
-    minHeight: Math.floor(tile.minHeight / factor),
-    minWidth: Math.floor(tile.minWidth / factor),
     strideFrames: Math.floor(tile.strideFrames / timeFactor),
-    strideHeight: Math.floor(tile.strideHeight / factor),
-    strideWidth: Math.floor(tile.strideWidth / factor),
   };
-}
-
-type PlaneSize = Omit<ClipSize, 'frames'>;
-
-function planSpace(
-  source: PlaneSize,
-  sourceTile: TileSize,
-  result: PlaneSize,
-  resultTile: TileSize,
-): TilePlan {
-  const isSmall = source.height <= sourceTile.minHeight && source.width <= sourceTile.minWidth;
-  const whole = ({ height, width }: PlaneSize): TileSize => ({
-    minHeight: height,
-    minWidth: width,
-    strideHeight: height,
-    strideWidth: width,
-  });
-  return planTiles(
-    isSmall ? whole(source) : sourceTile,
-    source.height,
-    source.width,
-    isSmall ? whole(result) : resultTile,
-    result.height,
-    result.width,
-    1,
-  );
 }
 
 function planSpans(

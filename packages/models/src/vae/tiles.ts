@@ -64,8 +64,8 @@ export function planTiledDecode(
   width: number,
 ): TilePlan {
   const { space } = vaeFactors(config);
-  const latents = scaled(tile, 1 / space);
-  const result = scaled(tile, 1 / config.patchSize);
+  const latents = scaledTile(tile, 1 / space);
+  const result = scaledTile(tile, 1 / config.patchSize);
   const perLatent = space / config.patchSize;
   return planTiles(latents, height, width, result, height * perLatent, width * perLatent, 1);
 }
@@ -82,7 +82,7 @@ export function planTiledEncode(
 ): TilePlan {
   const p = config.patchSize;
   const perLatent = vaeFactors(config).space / p;
-  const latents = scaled(tile, 1 / perLatent);
+  const latents = scaledTile(tile, 1 / perLatent);
   return planTiles(
     tile,
     height / p,
@@ -94,7 +94,8 @@ export function planTiledEncode(
   );
 }
 
-function scaled(tile: TileSize, factor: number): TileSize {
+/** Sizes times a factor, rounded down. */
+export function scaledTile(tile: TileSize, factor: number): TileSize {
   const of = (size: number) => Math.floor(size * factor);
   return {
     minHeight: of(tile.minHeight),
@@ -151,6 +152,36 @@ export function planTiles(
     height,
     width,
   };
+}
+
+/** As {@link planTiles}, but a source that is no larger than one of its tiles is a single tile of its own size. */
+export function planTilesOrWhole(
+  source: Plane,
+  sourceTile: TileSize,
+  result: Plane,
+  resultTile: TileSize,
+): TilePlan {
+  const isSmall = source.height <= sourceTile.minHeight && source.width <= sourceTile.minWidth;
+  const whole = ({ height, width }: Plane): TileSize => ({
+    minHeight: height,
+    minWidth: width,
+    strideHeight: height,
+    strideWidth: width,
+  });
+  return planTiles(
+    isSmall ? whole(source) : sourceTile,
+    source.height,
+    source.width,
+    isSmall ? whole(result) : resultTile,
+    result.height,
+    result.width,
+    1,
+  );
+}
+
+interface Plane {
+  readonly height: number;
+  readonly width: number;
 }
 
 /** A tile's result [frames, height, width, channels]. */

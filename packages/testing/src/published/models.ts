@@ -3,15 +3,21 @@ import {
   dit,
   ditPreset,
   fluxTransformer,
+  hunyuanTransformer,
   latte,
+  mochiTransformer,
   packDit,
   packFlux,
+  packHunyuan,
   packLatte,
+  packMochi,
   packPixart,
   packSd3,
   packWan,
   parseFluxConfig,
+  parseHunyuanConfig,
   parseLatteConfig,
+  parseMochiConfig,
   parsePixartConfig,
   parseSd3Config,
   parseUnetConfig,
@@ -129,6 +135,31 @@ function latteModel(): PublishedModel {
   };
 }
 
+function hunyuanModel(): PublishedModel {
+  const config = parseHunyuanConfig({});
+  const clip = { frames: 33, height: 90, width: 160, textTokens: 256 };
+  return {
+    name: 'HunyuanVideo',
+    parameters: 13e9,
+    isRounded: true,
+    size: '1280x720, 129 frames',
+    build: () => ({ graph: hunyuanTransformer(config), ...packHunyuan(config, [clip]) }),
+  };
+}
+
+function mochiModel(): PublishedModel {
+  const config = parseMochiConfig({});
+  const clip = { frames: 6, height: 60, width: 106, textTokens: 256 };
+  const frequencies = new Float32Array((3 * config.hiddenSize) / 2);
+  return {
+    name: 'Mochi 1',
+    parameters: 10e9,
+    isRounded: true,
+    size: '848x480, 31 frames',
+    build: () => ({ graph: mochiTransformer(config), ...packMochi(config, [clip], frequencies) }),
+  };
+}
+
 function wanModel(
   name: string,
   parameters: number,
@@ -208,6 +239,8 @@ export const publishedModels: readonly PublishedModel[] = [
   ),
   fluxModel(),
   latteModel(),
+  hunyuanModel(),
+  mochiModel(),
   unetModel('Stable Diffusion 1.5', { parameters: 859_520_964 }, sd15, 64),
   unetModel('SDXL', { parameters: 2_567_463_684 }, sdxl, 128),
   unetModel(
