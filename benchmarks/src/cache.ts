@@ -4,13 +4,7 @@ import { loadPipeline, type Pipeline, type StepCacheOptions, type Video } from '
 import type { Options } from './options.js';
 import { type Measured, ownRow, type Row } from './report.js';
 import { median } from './statistics.js';
-
-/** Prompts and seeds of the videos that are compared. */
-const requests = [
-  ['a woman in a red T-shirt and blue jeans walks to the left on a beach at sunset', 1],
-  ['a man in a green shirt walks to the right in the rain', 2],
-  ['a dog runs on the grass in the snow at night', 3],
-] as const;
+import { differenceOf, requests } from './videos.js';
 
 const policies: readonly (readonly [name: string, cache: StepCacheOptions | undefined])[] = [
   ['none', undefined],
@@ -60,7 +54,7 @@ export async function benchCache({ threads, precisions }: Options): Promise<Meas
   }
   using device = openDevice({ threads });
   const notes = [
-    `medians of ${requests.length} default videos (prompts and seeds of benchmarks/src/cache.ts); denoising only; how many times as fast by processor time`,
+    `medians of ${requests.length} default videos (prompts and seeds of benchmarks/src/videos.ts); denoising only; how many times as fast by processor time`,
     'difference and PSNR: all bytes of all frames, beside the video of the same seed without a cache',
   ];
   return { isa: device.isa, threads, rows, notes };
@@ -114,20 +108,4 @@ function rowOf(
       'PSNR dB': Number.isFinite(psnr) ? psnr : 'same bytes',
     },
   });
-}
-
-/** Means over all bytes of all frames. */
-function differenceOf(a: Video, b: Video): { readonly absolute: number; readonly square: number } {
-  let absolute = 0;
-  let square = 0;
-  let count = 0;
-  for (const [i, frame] of a.frames.entries()) {
-    for (const [k, value] of frame.entries()) {
-      const difference = value - b.frames[i][k];
-      absolute += Math.abs(difference);
-      square += difference ** 2;
-    }
-    count += frame.length;
-  }
-  return { absolute: absolute / count, square: square / count };
 }

@@ -1,8 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type DitConfig, type DitPreset, dit, ditPreset } from '@tubelet/models';
 import { root } from './machine.js';
-import { ditOnnx } from './onnx/dit.js';
+import { ditOnnx, type Locate, type Quantize } from './onnx/dit.js';
 import { locateIn, writeRandomWeights } from './random-weights.js';
 
 /** A DiT with random weights in files: ours, and the ONNX twin that refers to the same bytes. */
@@ -12,18 +12,44 @@ export interface DitFiles {
   readonly onnx: string;
 }
 
-/** Pictures of 256 x 256: latents of 32 x 32. */
-const inputSize = 32;
+interface Form {
+  readonly images: number;
+  /** Side of the pictures, in pixels: eight for one of the latents. */
+  readonly pixels: number;
+  /** The twin in 8-bit integers instead of float32. */
+  readonly isQuantized?: boolean;
+}
 
 /** Writes what is missing below build/bench/models. */
-export function ditFiles(preset: DitPreset, images: number): DitFiles {
-  const config = ditPreset(preset, inputSize);
+export function ditFiles(preset: DitPreset, { images, pixels, isQuantized }: Form): DitFiles {
+  const config = ditPreset(preset, pixels / 8);
   const folder = join(root, 'build/bench/models');
   mkdirSync(folder, { recursive: true });
-  const stem = join(folder, preset.replace('/', '-'));
+  const stem = join(folder, `${preset.replace('/', '-')}-${pixels}`);
   const weights = `${stem}.safetensors`;
   const layout = writeRandomWeights(weights, dit(config));
-  const onnx = `${stem}-b${images}.onnx`;
-  writeFileSync(onnx, ditOnnx(config, images, locateIn(layout, basename(weights))));
+  const onnx = `${stem}-b${images}${isQuantized ? '-int8' : ''}.onnx`;
+  const locate = locateIn(layout, basename(weights));
+  const quantize = isQuantized ? quantizeFrom(weights, locate) : undefined;
+  writeFileSync(onnx, ditOnnx(config, images, locate, quantize));
   return { config, weights, onnx };
+}
+
+/** Reads weights and rounds each row to integers from -127 to 127. */
+function quantizeFrom(path: string, locate: Locate): Quantize {
+  return (name, n, k, rows) => {
+    const { offset, bytes } = locate(name, rows);
+    const stored = new Float32Array(bytes / 4);
+    const file = openSync(path, 'r');
+    readSync(file, stored, 0, bytes, offset);
+    closeSync(file);
+    const values = new Int8Array(n * k);
+    const scales = new Float32Array(n);
+    for (let row = 0; row < n; row++) {
+      const line = stored.subarray(row * k, (row + 1) * k);
+      scales[row] = line.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127;
+      for (let i = 0; i < k; i++) values[i * n + row] = Math.round(line[i] / scales[row]);
+    }
+    return { values, scales };
+  };
 }

@@ -21,7 +21,9 @@ export interface LoadTimes {
 
 /** Loading and compiling a DiT in fresh processes, in turns with onnxruntime; the files are in the page cache. */
 export async function benchLoad(options: Options): Promise<Measured> {
-  const { threads, models, images, precisions } = options;
+  const { threads, models, precisions } = options;
+  const [images] = options.images;
+  const [pixels] = options.pixels;
   const rounds = Math.min(options.rounds, 5);
   const hasPeer = loadOnnxRuntime() !== undefined;
   const notes = [
@@ -31,7 +33,7 @@ export async function benchLoad(options: Options): Promise<Measured> {
   const rows: Row[] = [];
   using device = openDevice({ threads });
   for (const model of models) {
-    const files = ditFiles(model, images);
+    const files = ditFiles(model, { images, pixels });
     for (const precision of precisions) {
       const ours: LoadTimes[] = [];
       const theirs: LoadTimes[] = [];

@@ -9,6 +9,7 @@ import { benchDit } from './dit.js';
 import { benchGenerate } from './generate.js';
 import { benchLoad } from './load.js';
 import { commitOfSources, describeMachine, root } from './machine.js';
+import { benchNumerics } from './numerics.js';
 import { benchOps } from './ops.js';
 import { type Options, optionDefinitions, readOptions } from './options.js';
 import { installPeers } from './peer.js';
@@ -21,6 +22,7 @@ import { benchVae } from './vae.js';
 const benchmarks: Readonly<Record<string, (options: Options) => Promise<Measured>>> = {
   generate: benchGenerate,
   dit: benchDit,
+  numerics: benchNumerics,
   cache: benchCache,
   ops: benchOps,
   load: benchLoad,
@@ -32,7 +34,8 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Measured
 
 const usage = `npm run bench -- NAME [--json] [--save] [--threads N] [--rounds N]
   generate        the default video of the model that ships: stages, peak memory     --precision
-  dit             DiT beside onnxruntime     --model DiT-S/2,DiT-B/2 --precision f32,bf16 --images 1
+  dit             DiT beside onnxruntime     --model DiT-S/2,DiT-B/2 --precision f32,bf16,int8 --images 1,2 --pixels 256,512
+  numerics        what bf16 and int8 change: one forward of each model, and videos
   cache           step caches on the model that ships: quality against speed     --precision
   ops [OP]        every op at production sizes
   load            cold load and compile      --model, --precision

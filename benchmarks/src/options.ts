@@ -11,7 +11,9 @@ export interface Options {
   readonly models: readonly DitPreset[];
   readonly precisions: readonly Precision[];
   /** Images in a run. */
-  readonly images: number;
+  readonly images: readonly number[];
+  /** Sides of the images in pixels. */
+  readonly pixels: readonly number[];
   /** Words after the benchmark's name. */
   readonly words: readonly string[];
 }
@@ -22,14 +24,17 @@ export const optionDefinitions = {
   rounds: { type: 'string', default: '15' },
   seconds: { type: 'string', default: '20' },
   model: { type: 'string', default: 'DiT-S/2,DiT-B/2' },
-  precision: { type: 'string', default: 'f32,bf16' },
+  precision: { type: 'string', default: 'f32,bf16,int8' },
   images: { type: 'string', default: '1' },
+  pixels: { type: 'string', default: '256' },
   json: { type: 'boolean', default: false },
   save: { type: 'boolean', default: false },
   page: { type: 'string' },
 } as const;
 
-type Given = Readonly<Record<'rounds' | 'seconds' | 'model' | 'precision' | 'images', string>> & {
+type Given = Readonly<
+  Record<'rounds' | 'seconds' | 'model' | 'precision' | 'images' | 'pixels', string>
+> & {
   readonly threads?: string;
 };
 
@@ -41,7 +46,8 @@ export function readOptions(given: Given, words: readonly string[]): Options {
     seconds: whole('seconds', given.seconds),
     models: list('model', given.model, presets),
     precisions: list('precision', given.precision, ['f32', 'bf16', 'int8']),
-    images: whole('images', given.images),
+    images: given.images.split(',').map((item) => whole('images', item)),
+    pixels: given.pixels.split(',').map((item) => whole('pixels', item)),
     words,
   };
 }

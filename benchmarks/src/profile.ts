@@ -46,7 +46,7 @@ type NamedPlan = readonly [name: string, open: () => Promise<BoundPlan>];
 
 function plansOf(
   device: Device,
-  { models, images }: Options,
+  { models, images: [images], pixels: [pixels] }: Options,
   plan: string,
   precision: Precision,
 ): NamedPlan[] {
@@ -54,7 +54,7 @@ function plansOf(
     return models.map((model) => [
       model,
       () => {
-        const { weights, config } = ditFiles(model, images);
+        const { weights, config } = ditFiles(model, { images, pixels });
         return openDit(device, weights, config, { images, precision });
       },
     ]);
@@ -70,7 +70,7 @@ function plansOf(
 }
 
 /** The transformer that ships, on both branches of its default video, texts of 45 tokens. */
-async function openTransformer(device: Device, precision: Precision): Promise<BoundPlan> {
+export async function openTransformer(device: Device, precision: Precision): Promise<BoundPlan> {
   const folder = join(modelDirectory, 'transformer');
   const config = parseWanConfig(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')));
   const clip = { frames: 5, height: 16, width: 16, textTokens: 45, rows: 1, rowOf: [0] };

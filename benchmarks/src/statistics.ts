@@ -5,6 +5,19 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** |a - b| by |b|, Euclidean norms; infinite where lengths differ or a value is not finite. */
+export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  let size = 0;
+  for (let i = 0; i < a.length; i++) {
+    difference += (a[i] - b[i]) ** 2;
+    size += b[i] ** 2;
+  }
+  const relative = Math.sqrt(difference / size);
+  return Number.isNaN(relative) ? Number.POSITIVE_INFINITY : relative;
+}
+
 /** One contestant's part of a round. */
 export interface Turn {
   /** Of one run. */

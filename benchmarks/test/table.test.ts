@@ -57,10 +57,11 @@ it('refuses options that mean nothing, naming them', () => {
     model: optionDefinitions.model.default,
     precision: optionDefinitions.precision.default,
     images: optionDefinitions.images.default,
+    pixels: optionDefinitions.pixels.default,
   };
   expect(readOptions(defaults, ['add'])).toMatchObject({
     models: ['DiT-S/2', 'DiT-B/2'],
-    precisions: ['f32', 'bf16'],
+    precisions: ['f32', 'bf16', 'int8'],
     words: ['add'],
   });
   expect(() => readOptions({ ...defaults, rounds: '0' }, [])).toThrow('--rounds');

@@ -1,32 +1,53 @@
 import type { DitConfig } from '@tubelet/models';
 import { type ExternalData, OnnxModel, type Value } from './model.js';
 
+type Rows = readonly [start: number, end: number];
+
 /** Where a stored tensor lies; the whole of it, or rows of its first axis. */
-export type Locate = (name: string, rows?: readonly [start: number, end: number]) => ExternalData;
+export type Locate = (name: string, rows?: Rows) => ExternalData;
+
+/** A weight [n, k] in 8 bits, one scale per row, transposed to [k, n]. */
+export interface QuantizedWeight {
+  readonly values: Int8Array;
+  readonly scales: Float32Array;
+}
+export type Quantize = (name: string, n: number, k: number, rows?: Rows) => QuantizedWeight;
 
 const epsilon = { float: 1e-6 };
 
 /**
  * The twin of `dit` of @tubelet/models (the original's layout, adaLN-Zero) for `images` images, in the ops onnxruntime has its best CPU kernels for: Gemm over
  * packed weights, MultiHeadAttention (its flash kernel), FastGelu, LayerNormalization that takes scale and shift in itself
- * where there is one image.
+ * where there is one image. With `quantize` every Gemm is a DynamicQuantizeMatMul, what onnxruntime's own
+ * quantize_dynamic with one scale per channel becomes when the session opens.
  *
  * Inputs: latents float [images, C, H, W], timestep float [images], label int64 [images].
  * Output: prediction float [images, outChannels, H, W].
  */
-export function ditOnnx(config: DitConfig, images: number, locate: Locate): Uint8Array {
+export function ditOnnx(
+  config: DitConfig,
+  images: number,
+  locate: Locate,
+  quantize?: Quantize,
+): Uint8Array {
   const { hiddenSize: D, patchSize: p, inChannels, outChannels, inputSize, heads, ffnDim } = config;
   const m = new OnnxModel();
   const side = inputSize / p;
   const tokens = side * side;
 
-  const weight = (name: string, shape: readonly number[], rows?: readonly [number, number]) =>
+  const weight = (name: string, shape: readonly number[], rows?: Rows) =>
     m.external(rows ? `${name}[${rows}]` : name, shape, locate(name, rows));
   const reshape = (x: Value, ...shape: readonly number[]) => m.op('Reshape', [x, m.ints(...shape)]);
-  const linear = (name: string, x: Value, n: number, k: number, rows?: readonly [number, number]) =>
-    m.op('Gemm', [x, weight(`${name}.weight`, [n, k], rows), weight(`${name}.bias`, [n], rows)], {
-      attributes: { transB: 1 },
-    });
+  const linear = (name: string, x: Value, n: number, k: number, rows?: Rows) => {
+    const bias = weight(`${name}.bias`, [n], rows);
+    if (!quantize) {
+      const inputs = [x, weight(`${name}.weight`, [n, k], rows), bias];
+      return m.op('Gemm', inputs, { attributes: { transB: 1 } });
+    }
+    const { values, scales } = quantize(`${name}.weight`, n, k, rows);
+    const inputs = [x, m.bytes(values, [k, n]), m.floats(scales), '', bias];
+    return m.op('DynamicQuantizeMatMul', inputs, { domain: 'com.microsoft' });
+  };
   const silu = (x: Value) => m.op('Mul', [x, m.op('Sigmoid', [x])]);
   const one = m.floats(Float32Array.of(1));
   const ones = images === 1 ? one : m.floats(new Float32Array(D).fill(1));

@@ -20,7 +20,7 @@ export interface ExternalData {
   readonly bytes: number;
 }
 
-const elementTypes = { float: 1, int64: 7 } as const;
+const elementTypes = { float: 1, int8: 3, int64: 7 } as const;
 type ElementType = keyof typeof elementTypes;
 
 /** Writes an ONNX model (onnx.proto of ONNX 1.16, IR version 9, opset 20 and com.microsoft 1). */
@@ -91,6 +91,11 @@ export class OnnxModel {
   floats(values: Float32Array, shape: readonly number[] = [values.length]): Value {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     return this.#initializer(this.#name('floats'), 'float', shape, [9, bytes]);
+  }
+
+  bytes(values: Int8Array, shape: readonly number[]): Value {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    return this.#initializer(this.#name('bytes'), 'int8', shape, [9, bytes]);
   }
 
   ints(...values: readonly number[]): Value {
