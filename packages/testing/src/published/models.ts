@@ -1,11 +1,13 @@
 import type { Graph } from '@tubelet/graph';
 import {
+  cogvideoxTransformer,
   dit,
   ditPreset,
   fluxTransformer,
   hunyuanTransformer,
   latte,
   mochiTransformer,
+  packCogvideox,
   packDit,
   packFlux,
   packHunyuan,
@@ -14,6 +16,7 @@ import {
   packPixart,
   packSd3,
   packWan,
+  parseCogvideoxConfig,
   parseFluxConfig,
   parseHunyuanConfig,
   parseLatteConfig,
@@ -135,6 +138,21 @@ function latteModel(): PublishedModel {
   };
 }
 
+function cogvideoxModel(): PublishedModel {
+  const config = parseCogvideoxConfig({
+    num_attention_heads: 48,
+    num_layers: 42,
+    use_rotary_positional_embeddings: true,
+  });
+  const clip = { frames: 13, height: 60, width: 90, textTokens: 226 };
+  return {
+    name: 'CogVideoX 5b',
+    parameters: 5_570_283_072,
+    size: '720x480, 49 frames',
+    build: () => ({ graph: cogvideoxTransformer(config), ...packCogvideox(config, [clip]) }),
+  };
+}
+
 function hunyuanModel(): PublishedModel {
   const config = parseHunyuanConfig({});
   const clip = { frames: 33, height: 90, width: 160, textTokens: 256 };
@@ -239,6 +257,7 @@ export const publishedModels: readonly PublishedModel[] = [
   ),
   fluxModel(),
   latteModel(),
+  cogvideoxModel(),
   hunyuanModel(),
   mochiModel(),
   unetModel('Stable Diffusion 1.5', { parameters: 859_520_964 }, sd15, 64),
