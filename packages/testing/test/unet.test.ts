@@ -98,6 +98,10 @@ const cases: [name: string, case_: Case][] = [
       size,
     },
   ],
+  [
+    'attention to the text alone',
+    { json: { ...image, only_cross_attention: [true, false] }, size },
+  ],
   ['no middle', { json: { ...image, mid_block_type: null }, size }],
   ['clips', { json: video, size: clip }],
   ['clips of one frame', { json: video, size }],

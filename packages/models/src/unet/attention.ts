@@ -17,12 +17,17 @@ import { normGroups, type UnetRun } from './run.js';
 /** Of the norms in front of all attention, and of those in transformer blocks. */
 const [groupEpsilon, layerEpsilon] = [1e-6, 1e-5];
 
-interface BlockOptions {
-  readonly heads: number;
+/** What an attention reads: the text, or the tokens themselves. */
+interface Source {
+  readonly text?: Tensor;
   /** i32 [S, 4] */
   readonly segments: Tensor;
-  /** What the second attention reads; the tokens themselves where it is absent. */
-  readonly cross?: { readonly text: Tensor; readonly segments: Tensor };
+}
+
+interface BlockOptions {
+  readonly heads: number;
+  /** Of the first attention and the second. */
+  readonly sources: readonly [Source, Source];
   /** How many positions are added in front of either attention; i32 [T], each token's. */
   readonly positions?: { readonly count: number; readonly index: Tensor };
 }
@@ -36,7 +41,7 @@ interface BlockOptions {
 export function spatialAttention(
   w: Weights,
   x: Tensor,
-  { heads, blocks }: UnetAttention,
+  { heads, blocks, readsTextOnly }: UnetAttention,
   run: UnetRun,
 ): Tensor {
   const [n, height, width, c] = x.shape.map(Number) as [number, number, number, number];
@@ -46,11 +51,9 @@ export function spatialAttention(
   const places = n * height * width;
   let h = reshape(normGroups(w.at('norm'), x, config, { epsilon: groupEpsilon }), [places, c]);
   h = linearLayer(w.at('proj_in'), h, c, stored);
-  const options = {
-    heads,
-    segments: grid.segments(),
-    cross: { text, segments: grid.crossSegments() },
-  };
+  const cross = { text, segments: grid.crossSegments() };
+  const first = readsTextOnly ? cross : { segments: grid.segments() };
+  const options: BlockOptions = { heads, sources: [first, cross] };
   for (let i = 0; i < blocks; i++)
     h = w.within(`transformer_blocks.${i}`, (w) => transformerBlock(w, h, options));
   const residual = reshape(x, [places, c]);
@@ -82,7 +85,8 @@ export function temporalAttention(
   let h = linearLayer(w.at('proj_in'), grouped, inner); // [T, inner]
   const count = config.motionFrames;
   const positions = count === null ? {} : { positions: { count, index: grid.frame() } };
-  const options = { heads, segments: grid.temporalSegments(), ...positions };
+  const itself = { segments: grid.temporalSegments() };
+  const options: BlockOptions = { heads, sources: [itself, itself], ...positions };
   for (let i = 0; i < blocks; i++)
     h = w.within(`transformer_blocks.${i}`, (w) => transformerBlock(w, h, options));
   const residual = reshape(x, [places, c]);
@@ -96,35 +100,40 @@ export function temporalAttention(
  * @param x [T, D]
  * @returns [T, D]
  */
-function transformerBlock(w: Weights, x: Tensor, options: BlockOptions): Tensor {
+function transformerBlock(
+  w: Weights,
+  x: Tensor,
+  { heads, sources, positions }: BlockOptions,
+): Tensor {
   const D = Number(x.shape[1]);
-  const { heads, segments, cross, positions } = options;
-  const scale = { heads, scale: 1 / Math.sqrt(D / heads) };
+  const options = { heads, scale: 1 / Math.sqrt(D / heads) };
   const places = positions && positionsOf(w, D, positions);
   const norm = (name: string) => {
     const parameters = { weight: w.get(`${name}.weight`, [D]), bias: w.get(`${name}.bias`, [D]) };
     return layerNorm(x, { epsilon: layerEpsilon, ...parameters });
   };
-  const placed = (h: Tensor) => (places ? add(h, places) : h);
-  const noBias = { bias: false };
-  const toSelf = (w: Weights, h: Tensor) => {
-    const qkv = fusedLinear(w, h, ['to_q', 'to_k', 'to_v'], D, noBias); // [T, 3D]
-    const [q, k, v] = [columns(qkv, 0, D), columns(qkv, D, D), columns(qkv, 2 * D, D)];
-    return attention(q, k, v, segments, scale); // [T, D]
-  };
-  const toText = (w: Weights, h: Tensor, { text, segments }: NonNullable<typeof cross>) => {
-    const q = linearLayer(w.at('to_q'), h, D, noBias);
-    const kv = fusedLinear(w, text, ['to_k', 'to_v'], D, noBias); // [textTokens, 2D]
-    return attention(q, columns(kv, 0, D), columns(kv, D, D), segments, scale); // [T, D]
-  };
-
-  const first = toSelf(w.at('attn1'), placed(norm('norm1')));
-  x = linearLayer(w.at('attn1.to_out.0'), first, D, { residual: x });
-  const h = placed(norm('norm2'));
-  const second = cross ? toText(w.at('attn2'), h, cross) : toSelf(w.at('attn2'), h);
-  x = linearLayer(w.at('attn2.to_out.0'), second, D, { residual: x });
+  sources.forEach(({ text, segments }, i) => {
+    const at = w.at(`attn${i + 1}`);
+    const normed = norm(`norm${i + 1}`);
+    const { q, k, v } = projected(at, places ? add(normed, places) : normed, text);
+    const attended = attention(q, k, v, segments, options); // [T, D]
+    x = linearLayer(at.at('to_out.0'), attended, D, { residual: x });
+  });
   const up = gatedUp(w.at('ff.net.0.proj'), norm('norm3'), 4 * D); // [T, 4D]
   return linearLayer(w.at('ff.net.2'), up, D, { residual: x }); // [T, D]
+}
+
+/** Queries of the tokens; keys and values of the text where there is one, else of the tokens too. */
+function projected(w: Weights, h: Tensor, text: Tensor | undefined) {
+  const D = Number(h.shape[1]);
+  const bias = false;
+  if (text) {
+    const kv = fusedLinear(w, text, ['to_k', 'to_v'], D, { bias }); // [textTokens, 2D]
+    const q = linearLayer(w.at('to_q'), h, D, { bias }); // [T, D]
+    return { q, k: columns(kv, 0, D), v: columns(kv, D, D) };
+  }
+  const qkv = fusedLinear(w, h, ['to_q', 'to_k', 'to_v'], D, { bias }); // [T, 3D]
+  return { q: columns(qkv, 0, D), k: columns(qkv, D, D), v: columns(qkv, 2 * D, D) };
 }
 
 /** GEGLU, whose layer holds the values' rows, then the gates': [T, D] -> [T, n] */

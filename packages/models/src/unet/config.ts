@@ -6,6 +6,8 @@ import { parseMotionUnet, parseUnet3d } from './video-config.js';
 export interface UnetAttention {
   readonly heads: number;
   readonly blocks: number;
+  /** Whether both attentions of a block read the text; else the first reads the places themselves. */
+  readonly readsTextOnly?: true;
 }
 
 /** What follows a resnet. */

@@ -6,7 +6,7 @@ import {
   readSizeConditions,
   readTypes,
 } from './base-config.js';
-import type { UnetClasses, UnetConfig, UnetLevel } from './config.js';
+import type { UnetAttention, UnetClasses, UnetConfig, UnetLevel } from './config.js';
 
 /** UNet2DConditionModel; `attention_head_dim` is the number of heads here. */
 export function parseUnet2d(read: ConfigReader): UnetConfig {
@@ -16,10 +16,15 @@ export function parseUnet2d(read: ConfigReader): UnetConfig {
   const heads = read.nestedIntegers('attention_head_dim', ones, { most: 1024, default: 8 }).flat();
   const layers = read.nestedIntegers('layers_per_block', ones, { most: 64, default: 2 }).flat();
   const blocks = readBlocks(read, 'transformer_layers_per_block', layers);
-  const level = (width: number, spatial: number | null, counts: readonly number[]): UnetLevel => ({
+  const textOnly = readTextOnly(read, levels);
+  const level = (
+    width: number,
+    spatial: Omit<UnetAttention, 'blocks'> | null,
+    counts: readonly number[],
+  ): UnetLevel => ({
     width,
-    layers: counts.map((count) => ({
-      spatial: spatial === null ? null : { heads: spatial, blocks: count },
+    layers: counts.map((blocks) => ({
+      spatial: spatial && { ...spatial, blocks },
       temporal: null,
     })),
   });
@@ -27,23 +32,29 @@ export function parseUnet2d(read: ConfigReader): UnetConfig {
     const order = <T>(list: readonly T[]) => (direction === 'down' ? list : list.toReversed());
     const types = readTypes(read, direction, '2D', levels);
     return order(widths).map((width, i) =>
-      level(width, types[i] ? order(heads)[i] : null, blocks[direction][i]),
+      level(
+        width,
+        types[i]
+          ? { heads: order(heads)[i], ...(order(textOnly)[i] && { readsTextOnly: true }) }
+          : null,
+        blocks[direction][i],
+      ),
     );
   };
   const midTypes = ['UNetMidBlock2DCrossAttn', 'UNetMidBlock2D', null] as const;
   const midType = read.word('mid_block_type', midTypes, 'UNetMidBlock2DCrossAttn');
   const midBlocks = midType === 'UNetMidBlock2DCrossAttn' ? [blocks.down[levels - 1][0]] : [];
-  const flags = ['only_cross_attention', 'dual_cross_attention', 'class_embeddings_concat'];
-  for (const key of [...flags, 'resnet_skip_time_act']) read.only(key, false);
+  const flags = ['dual_cross_attention', 'class_embeddings_concat', 'resnet_skip_time_act'];
+  for (const key of flags) read.only(key, false);
   const none = ['num_attention_heads', 'time_embedding_act_fn', 'timestep_post_act'];
   for (const key of [...none, 'cross_attention_norm']) read.only(key, null);
-  const only = 'mid_block_only_cross_attention';
-  read.only(only, read.given(only) === null ? null : false);
   read.only('resnet_time_scale_shift', 'default');
   read.only('resnet_out_scale_factor', 1);
   read.only('time_embedding_type', 'positional');
   read.only('attention_type', 'default');
   read.ignore('upcast_attention', 'addition_embed_type_num_heads');
+  // Of a kind of middle that is refused.
+  read.ignore('mid_block_only_cross_attention');
   const crossWidth = readCrossWidth(read, levels, 1280);
   const kernel = (key: string) => {
     const side = read.integer(key, { most: 15, default: 3 });
@@ -56,7 +67,8 @@ export function parseUnet2d(read: ConfigReader): UnetConfig {
     outKernel: kernel('conv_out_kernel'),
     centerInput: read.flag('center_input_sample', false),
     down: levelsOf('down'),
-    mid: midType === null ? null : level(widths[levels - 1], heads[levels - 1], midBlocks),
+    mid:
+      midType === null ? null : level(widths[levels - 1], { heads: heads[levels - 1] }, midBlocks),
     up: levelsOf('up'),
     linearProjection: read.flag('use_linear_projection', false),
     timeWidth: read.optionalInteger('time_embedding_dim', { most: 262_144 }) ?? config.timeWidth,
@@ -67,6 +79,15 @@ export function parseUnet2d(read: ConfigReader): UnetConfig {
     sizeConditions: readSizeConditions(read),
     classes: readClasses(read),
   };
+}
+
+/** Going down; one for all levels, or one for each. */
+function readTextOnly(read: ConfigReader, levels: number): readonly boolean[] {
+  const key = 'only_cross_attention';
+  if (!Array.isArray(read.given(key))) return Array<boolean>(levels).fill(read.flag(key, false));
+  const flags = read.flags(key, []);
+  read.require(flags.length === levels, key, `${levels} flags`, flags.length);
+  return flags;
 }
 
 function readTextWidth(read: ConfigReader): number | null {

@@ -126,10 +126,8 @@ export function withMotion(unet: UnetConfig, json: unknown): UnetConfig {
   const layers = perLevel('motion_layers_per_block', 2);
   const blocks = perLevel('motion_transformer_layers_per_block', 1);
   const heads = perLevel('motion_num_attention_heads', 8);
-  const midBlocks = read.integer('motion_transformer_layers_per_mid_block', {
-    most: 1024,
-    default: 1,
-  });
+  const midKey = 'motion_transformer_layers_per_mid_block';
+  const [[midBlocks]] = read.nestedIntegers(midKey, [1], { most: 1024, default: 1 });
   const hasMid = read.flag('use_motion_mid_block', true);
   const motionFrames = read.integer('motion_max_seq_length', { most: 65_536, default: 32 });
   const groups = read.integer('motion_norm_num_groups', { most: 4096, default: 32 });
