@@ -3,15 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { modelDirectory } from '@tubelet/model-sprites';
 import { parseWanConfig, wanOriginalNames } from '@tubelet/models';
-import { openWeights, readValues } from '@tubelet/runtime';
 import { type LoadOptions, loadPipeline } from 'tubelet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-interface Values {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-type Tensors = Readonly<Record<string, Values>>;
+import { gguf, safetensors, type Tensors, tensorsOf } from './weight-files.js';
 
 let folder: string;
 /** The transformer that ships, in our names and in those of Wan's authors. */
@@ -23,13 +17,9 @@ const layer = 'blocks.3.attn1.to_q';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tubelet-'));
   const config = await readFile(join(modelDirectory, 'transformer/config.json'), 'utf8');
-  const weights = await openWeights(join(modelDirectory, 'transformer'));
-  const all: Record<string, Values> = {};
-  for (const { name, shape } of weights.tensors.values())
-    all[name] = { shape, data: await readValues(weights, name) };
-  ours = all;
+  ours = await tensorsOf(join(modelDirectory, 'transformer'));
   const names = wanOriginalNames(parseWanConfig(JSON.parse(config)));
-  theirs = Object.fromEntries([...names].map(([name, [part]]) => [name, all[part!.name]!]));
+  theirs = Object.fromEntries([...names].map(([name, [part]]) => [name, ours[part!.name]!]));
   plain = await latentsOf({});
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -44,67 +34,6 @@ async function put(name: string, content: Uint8Array): Promise<string> {
   const path = join(folder, name);
   await writeFile(path, content);
   return path;
-}
-
-const u64 = (value: number) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
-const u32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
-const bytesOf = (data: ArrayBufferView) =>
-  Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-
-function safetensors(tensors: Tensors, metadata?: Readonly<Record<string, string>>): Buffer {
-  let end = 0;
-  const entries = Object.entries(tensors).map(([name, { shape, data }]) => {
-    const start = end;
-    end += data.byteLength;
-    return [name, { dtype: 'F32', shape, data_offsets: [start, end] }] as const;
-  });
-  const header = { ...(metadata && { __metadata__: metadata }), ...Object.fromEntries(entries) };
-  const text = Buffer.from(JSON.stringify(header));
-  return Buffer.concat([
-    u64(text.length),
-    text,
-    ...Object.values(tensors).map(({ data }) => bytesOf(data)),
-  ]);
-}
-
-/** Matrices of whole blocks in Q8_0 where asked, all else in F32. */
-function gguf(tensors: Tensors, isQuantised: boolean): Buffer {
-  const text = (value: string) =>
-    Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)]);
-  const table: Buffer[] = [];
-  const parts: Buffer[] = [];
-  let end = 0;
-  for (const [name, { shape, data }] of Object.entries(tensors)) {
-    const hasBlocks = isQuantised && shape.length === 2 && shape[1]! % 32 === 0;
-    const content = hasBlocks ? q8(data) : bytesOf(data);
-    const sizes = shape.toReversed().map(u64);
-    table.push(text(name), u32(shape.length), ...sizes, u32(hasBlocks ? 8 : 0), u64(end));
-    const padding = -content.length & 31;
-    parts.push(content, Buffer.alloc(padding));
-    end += content.length + padding;
-  }
-  const head = Buffer.concat([
-    Buffer.from('GGUF'),
-    u32(3),
-    u64(Object.keys(tensors).length),
-    u64(0),
-    ...table,
-  ]);
-  return Buffer.concat([head, Buffer.alloc(-head.length & 31), ...parts]);
-}
-
-/** Scales are powers of two, which a half holds. */
-function q8(data: Float32Array): Buffer {
-  const blocks = Buffer.alloc((data.length / 32) * 34);
-  for (let at = 0, block = 0; at < data.length; at += 32, block += 34) {
-    let largest = 0;
-    for (let i = at; i < at + 32; i++) largest = Math.max(largest, Math.abs(data[i]!));
-    const exponent = Math.max(-14, Math.ceil(Math.log2(largest / 127)));
-    blocks.writeUInt16LE((exponent + 15) << 10, block);
-    for (let i = 0; i < 32; i++)
-      blocks.writeInt8(Math.round(data[at + i]! / 2 ** exponent), block + 2 + i);
-  }
-  return blocks;
 }
 
 function meanDifference(a: Float32Array, b: Float32Array): number {
