@@ -103,9 +103,16 @@ export { type ClipTextConfig, parseClipTextConfig } from './text-encoder/clip-co
 export { type ClipTextOptions, clipTextEncoder } from './text-encoder/clip-model.js';
 export { type ClipTextPacking, packClipTexts } from './text-encoder/clip-pack.js';
 export { parseTextEncoderConfig, type TextEncoderConfig } from './text-encoder/config.js';
+export { type LlamaConfig, parseLlamaConfig } from './text-encoder/llama-config.js';
+export { type LlamaOptions, llamaEncoder } from './text-encoder/llama-model.js';
+export { type LlamaTextPacking, packLlamaTexts } from './text-encoder/llama-pack.js';
 export { type TextEncoderOptions, textEncoder } from './text-encoder/model.js';
 export { packTexts, type TextPacking, type TextTokens } from './text-encoder/pack.js';
-export { clipTextCheckpoint, textEncoderCheckpoint } from './text-encoder/weights.js';
+export {
+  clipTextCheckpoint,
+  llamaCheckpoint,
+  textEncoderCheckpoint,
+} from './text-encoder/weights.js';
 export { parseTinyVaeConfig, type TinyVaeConfig, taef2 } from './tiny-vae/config.js';
 export { type TinyVaeSize, tinyVaeDecoder, tinyVaeEncoder } from './tiny-vae/model.js';
 export { tinyVaeCheckpoint } from './tiny-vae/weights.js';

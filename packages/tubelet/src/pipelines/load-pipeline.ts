@@ -4,6 +4,7 @@ import { TubeletError } from '../errors.js';
 import { cogvideoxDefaults, loadCogvideoxPipeline } from './cogvideox/pipeline.js';
 import { fluxDefaults, loadFluxPipeline } from './flux/pipeline.js';
 import type { GenerationDefaults } from './generation-defaults.js';
+import { hunyuanDefaults, loadHunyuanPipeline } from './hunyuan/pipeline.js';
 import { latteDefaults, loadLattePipeline } from './latte/pipeline.js';
 import { componentClass, type ModelFolder, openModelFolder } from './model-folder.js';
 import type { Pipeline, PipelineOptions } from './pipeline.js';
@@ -47,6 +48,17 @@ const pixart = (maxSequenceLength: number): PipelineClass => ({
   defaults: (folder) => pixartDefaults(folder, maxSequenceLength),
   load: loadPixartPipeline,
 });
+
+const hunyuan: PipelineClass = {
+  components: {
+    text_encoder: ['LlamaModel'],
+    text_encoder_2: ['CLIPTextModel'],
+    transformer: ['HunyuanVideoTransformer3DModel'],
+    vae: ['AutoencoderKLHunyuanVideo'],
+  },
+  defaults: hunyuanDefaults,
+  load: loadHunyuanPipeline,
+};
 
 const latte: PipelineClass = {
   components: {
@@ -95,6 +107,7 @@ const flux: PipelineClass = {
 export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
   CogVideoXPipeline: cogvideox,
   FluxPipeline: flux,
+  HunyuanVideoPipeline: hunyuan,
   LattePipeline: latte,
   PixArtAlphaPipeline: pixart(120),
   PixArtSigmaPipeline: pixart(300),

@@ -40,7 +40,7 @@ export interface GenerateRequest {
    */
   readonly dynamicGuidance?: boolean;
   /**
-   * FLUX: guidance by a second prediction for the negative prompt, beside the distilled one of `guidanceScale`.
+   * FLUX, HunyuanVideo: guidance by a second prediction for the negative prompt, beside the distilled one of `guidanceScale`.
    * @defaultValue 1, which is none
    */
   readonly trueGuidanceScale?: number;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type GenerateRequest, loadPipeline, type Pipeline } from 'tubelet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TinyPipeline, temporaryFolder, writePipeline } from './tiny-folder.js';
-import { cogvideox, cogvideox15, flux, latte, pixart, sd3 } from './tiny-pipelines.js';
+import { cogvideox, cogvideox15, flux, hunyuan, latte, pixart, sd3 } from './tiny-pipelines.js';
 
 interface FamilyCase {
   readonly tiny: TinyPipeline;
@@ -10,6 +10,8 @@ interface FamilyCase {
   readonly frames: number;
   /** Whether the scheduler adds noise on the way. */
   readonly draws?: boolean;
+  /** What makes a request larger than a tile. */
+  readonly large?: Partial<GenerateRequest>;
 }
 
 const image: GenerateRequest = { prompt: 'the cat', width: 64, height: 48, steps: 2, seed: 5 };
@@ -18,6 +20,7 @@ const families = {
   cogvideox: { tiny: cogvideox, request: clip, frames: 9, draws: true },
   cogvideox15: { tiny: cogvideox15, request: clip, frames: 9 },
   flux: { tiny: flux, request: image, frames: 1 },
+  hunyuan: { tiny: hunyuan, request: clip, frames: 9, large: { height: 272, numFrames: 21 } },
   latte: { tiny: latte, request: { ...image, width: 32, numFrames: 3 }, frames: 3 },
   pixart: { tiny: pixart, request: image, frames: 1 },
   sd3: { tiny: sd3, request: image, frames: 1 },
@@ -42,7 +45,7 @@ afterAll(async () => {
 
 describe.for(Object.keys(families) as Family[])('%s', (name) => {
   const pipe = () => pipes.get(name)!;
-  const { request, frames: count, draws = false }: FamilyCase = families[name];
+  const { request, frames: count, draws = false, large = {} }: FamilyCase = families[name];
   const { width: wide = 0, height: high = 0 } = request;
 
   it('makes frames of the size asked for', async () => {
@@ -84,8 +87,9 @@ describe.for(Object.keys(families) as Family[])('%s', (name) => {
   });
 
   it('decodes in tiles', async () => {
-    const plain = await pipe().generate(request);
-    const tiled = await pipe().generate({ ...request, tiling: true });
+    const plain = await pipe().generate({ ...request, ...large });
+    const tiled = await pipe().generate({ ...request, ...large, tiling: true });
+    expect(tiled.frames).toHaveLength(plain.frames.length);
     expect(tiled.latents).toEqual(plain.latents);
     expect(tiled.frames[0]).toHaveLength(plain.frames[0]!.length);
     expect(tiled.frames).not.toEqual(plain.frames);

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomWeights } from '@tubelet/testing';
 import { componentClasses } from '../../src/pipelines/component-classes.js';
-import { clipTokenizer, unigramTokenizer } from '../text/tiny-tokenizers.js';
+import { hunyuanTemplate } from '../../src/pipelines/hunyuan/prompts.js';
+import { clipTokenizer, type TokenizerJson, unigramTokenizer } from '../text/tiny-tokenizers.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -13,7 +14,7 @@ export interface TinyPipeline {
   /** By the names of their folders: class and config. */
   readonly models: Readonly<Record<string, readonly [className: string, config: Json]>>;
   readonly scheduler: Json;
-  readonly tokenizers?: Readonly<Record<string, 'clip' | 't5'>>;
+  readonly tokenizers?: Readonly<Record<string, 'clip' | 't5' | 'llama'>>;
   /** More of model_index.json. */
   readonly index?: Json;
 }
@@ -25,7 +26,28 @@ const tokenizerConfigs = {
     eos_token: '<|endoftext|>',
     pad_token: '<|endoftext|>',
   },
+  llama: { model_max_length: 512 },
   t5: { model_max_length: 64, eos_token: '</s>', pad_token: '<pad>', unk_token: '<unk>' },
+};
+
+/** HunyuanVideo's template is 95 tokens: pieces of one length, the last one longer. */
+function templateTokenizer(): TokenizerJson {
+  const json = unigramTokenizer(true);
+  const { before, tokens } = hunyuanTemplate;
+  const length = Math.floor(before.length / tokens);
+  const pieces = Array.from({ length: tokens }, (_, i) => {
+    const end = i === tokens - 1 ? before.length : (i + 1) * length;
+    const content = before.slice(i * length, end);
+    return { id: 269 + i, content, special: true };
+  });
+  const added = [...(json.added_tokens as unknown[]), ...pieces];
+  return { ...json, added_tokens: added };
+}
+
+const tokenizers = {
+  clip: clipTokenizer,
+  llama: templateTokenizer,
+  t5: () => unigramTokenizer(true),
 };
 
 /** Writes what `save_pretrained` would. */
@@ -45,7 +67,7 @@ export async function writePipeline(directory: string, of: TinyPipeline): Promis
   }
   for (const [name, kind] of Object.entries(of.tokenizers ?? {})) {
     index[name] = ['transformers', 'PreTrainedTokenizerFast'];
-    const json = kind === 'clip' ? clipTokenizer() : unigramTokenizer(true);
+    const json = tokenizers[kind]();
     await put(json, name, 'tokenizer.json');
     await put(tokenizerConfigs[kind], name, 'tokenizer_config.json');
   }

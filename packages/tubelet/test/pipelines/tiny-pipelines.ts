@@ -189,3 +189,47 @@ export const cogvideox15: TinyPipeline = {
   },
   scheduler: { _class_name: 'CogVideoXDDIMScheduler', clip_sample: false },
 };
+
+export const hunyuan: TinyPipeline = {
+  className: 'HunyuanVideoPipeline',
+  models: {
+    text_encoder: [
+      'LlamaModel',
+      {
+        vocab_size: 370,
+        hidden_size: 16,
+        intermediate_size: 24,
+        num_hidden_layers: 3,
+        num_attention_heads: 4,
+        num_key_value_heads: 2,
+      },
+    ],
+    text_encoder_2: ['CLIPTextModel', clip],
+    transformer: [
+      'HunyuanVideoTransformer3DModel',
+      {
+        num_attention_heads: 2,
+        attention_head_dim: 12,
+        rope_axes_dim: [4, 4, 4],
+        num_layers: 1,
+        num_single_layers: 1,
+        num_refiner_layers: 1,
+        in_channels: 4,
+        out_channels: 4,
+        text_embed_dim: 16,
+        pooled_projection_dim: 16,
+      },
+    ],
+    vae: [
+      'AutoencoderKLHunyuanVideo',
+      {
+        block_out_channels: [4, 4, 8, 8],
+        norm_num_groups: 2,
+        layers_per_block: 1,
+        latent_channels: 4,
+      },
+    ],
+  },
+  tokenizers: { tokenizer: 'llama', tokenizer_2: 'clip' },
+  scheduler: { _class_name: 'FlowMatchEulerDiscreteScheduler', shift: 7 },
+};

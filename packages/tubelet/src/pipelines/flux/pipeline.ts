@@ -19,10 +19,10 @@ import {
   type PipelineOptions,
   requireMatching,
 } from '../pipeline.js';
-import { type EncodedPrompt, encodeRequest } from '../prompts.js';
-import type { GenerateRequest } from '../request.js';
+import type { EncodedPrompt } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
 import { openTransformerWeights } from '../transformer-weights.js';
+import { encodeTrulyGuided, isTrulyGuided } from '../true-guidance.js';
 import { loadFluxPrompts } from './prompts.js';
 
 /** Latents along each side of a token. */
@@ -100,12 +100,7 @@ export async function loadFluxPipeline(
     isGuided: isTrulyGuided,
     guidance: (request) =>
       isTrulyGuided(request) ? classifierFree({ scale: request.trueGuidanceScale! }) : unguided,
-    async condition(request, checked) {
-      const { branches, warnings } = await encodeRequest(prompts, request, checked);
-      const isUnused = Boolean(request.negativePrompt) && !checked.guided;
-      const unused = 'the negative prompt has no effect without a trueGuidanceScale above 1';
-      return { branches, warnings: isUnused ? [...warnings, unused] : warnings };
-    },
+    condition: (request, checked) => encodeTrulyGuided(prompts, request, checked),
     async prepare({ latent, guidanceScale }, branches) {
       const textTokens = branches[0]!.embeddings.length / config.textDim;
       const images = branches.map(() => {
@@ -137,9 +132,4 @@ function latentGeometry(count: number, channels: number, { height, width }: Late
   const [each, tokens] = [channels * height * width, (height * width) / patch ** 2];
   const rows = Array.from({ length: count }, (_, i) => [i * each, i * tokens, 1, height, width]);
   return { geometry: Int32Array.from(rows.flat()), elements: count * each };
-}
-
-/** Guidance by a second prediction, beside the distilled one. */
-function isTrulyGuided({ negativePrompt, trueGuidanceScale = 1 }: GenerateRequest): boolean {
-  return negativePrompt !== undefined && trueGuidanceScale > 1;
 }

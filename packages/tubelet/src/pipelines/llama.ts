@@ -1,0 +1,69 @@
+import { llamaCheckpoint, llamaEncoder, packLlamaTexts, parseLlamaConfig } from '@tubelet/models';
+import {
+  compile,
+  type Device,
+  openWeights,
+  type Precision,
+  type RunOptions,
+  readFloat32,
+  upload,
+  type Weights,
+} from '@tubelet/runtime';
+import { loadTokenizer, type Tokenizer } from '../text/index.js';
+import { type ModelFolder, requireCheckpoint } from './model-folder.js';
+import { disposeAll } from './sized-plans.js';
+
+/** A Llama that encodes text, with its tokenizer. */
+export interface LlamaEncoder {
+  readonly tokenizer: Tokenizer;
+  readonly dim: number;
+  readonly weights: Weights;
+  /** @returns [tokens, dim] of each text, which is run without padding */
+  encode(
+    texts: readonly (readonly number[])[],
+    options?: RunOptions,
+  ): Promise<readonly Float32Array[]>;
+}
+
+/** @param skipped how many of the last blocks are left out */
+export async function loadLlama(
+  device: Device,
+  folder: ModelFolder,
+  { maxLength, skipped, precision }: { maxLength: number; skipped: number; precision: Precision },
+): Promise<LlamaEncoder> {
+  const [config, tokenizer, weights] = await Promise.all([
+    folder.json('text_encoder', 'config.json').then(parseLlamaConfig),
+    loadTokenizer(folder.path('tokenizer')),
+    openWeights(folder.path('text_encoder')),
+  ]);
+  requireCheckpoint(llamaCheckpoint(config), weights);
+  const graph = llamaEncoder(config, { blocks: Math.max(config.layers - skipped, 0) });
+  const capacity = { tokens: maxLength, segments: 1 };
+  const plan = await compile(device, graph, weights, capacity, { precision });
+  const { hiddenSize: dim } = config;
+
+  return {
+    tokenizer,
+    dim,
+    weights,
+    async encode(texts, options) {
+      const results: Float32Array[] = [];
+      for (const ids of texts) {
+        const { inputs: packed, sizes } = packLlamaTexts(config, [{ ids }]);
+        const buffers = { hidden: device.allocate(ids.length * dim * 4) };
+        const inputs = Object.fromEntries(
+          await Promise.all(
+            Object.entries(packed).map(async ([name, data]) => [name, await upload(device, data)]),
+          ),
+        );
+        try {
+          await plan.run({ inputs, outputs: buffers }, sizes, options);
+          results.push(await readFloat32(buffers.hidden));
+        } finally {
+          disposeAll({ ...inputs, ...buffers });
+        }
+      }
+      return results;
+    },
+  };
+}
