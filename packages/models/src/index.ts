@@ -69,6 +69,20 @@ export { type LatteConfig, parseLatteConfig } from './latte/config.js';
 export { latte } from './latte/model.js';
 export { type LatteClip, type LattePacking, packLatte } from './latte/pack.js';
 export { latteCheckpoint } from './latte/weights.js';
+export { type LtxConfig, parseLtxConfig } from './ltx/config.js';
+export { ltxTransformer } from './ltx/model.js';
+export { type LtxClip, type LtxPacking, packLtx } from './ltx/pack.js';
+export { ltxCheckpoint } from './ltx/weights.js';
+export { type LtxVaeConfig, parseLtxVaeConfig } from './ltx-vae/config.js';
+export { type LtxVaeSize, ltxVaeDecoder, ltxVaeEncoder } from './ltx-vae/model.js';
+export { needsLtxTiles, planLtxDecode, planLtxEncode } from './ltx-vae/tiles.js';
+export {
+  blendTimeParts,
+  type LtxTimePart,
+  type LtxTimePlan,
+  planLtxTime,
+} from './ltx-vae/time-parts.js';
+export { ltxVaeCheckpoint } from './ltx-vae/weights.js';
 export { type MochiConfig, parseMochiConfig } from './mochi/config.js';
 export { mochiTransformer } from './mochi/model.js';
 export { type MochiClip, type MochiPacking, packMochi } from './mochi/pack.js';
@@ -113,6 +127,7 @@ export {
   llamaCheckpoint,
   textEncoderCheckpoint,
 } from './text-encoder/weights.js';
+export { type ClipTimesteps, timestepRows } from './timestep-rows.js';
 export { parseTinyVaeConfig, type TinyVaeConfig, taef2 } from './tiny-vae/config.js';
 export { type TinyVaeSize, tinyVaeDecoder, tinyVaeEncoder } from './tiny-vae/model.js';
 export { tinyVaeCheckpoint } from './tiny-vae/weights.js';
@@ -180,7 +195,6 @@ export { type WanParts, wanParts, wanTransformer } from './wan/model.js';
 export { wanOriginalNames } from './wan/original-names.js';
 export {
   packWan,
-  timestepRows,
   type WanClip,
   type WanOffsets,
   type WanPacking,

@@ -57,3 +57,15 @@ export function sinCosLine(dim: number, count: number, scale = 1): Float64Array 
     return column < half ? Math.sin(angle) : Math.cos(angle);
   });
 }
+
+/**
+ * Numbers from `start` to `end`, both included, as torch.linspace gives them in float32: counted from the nearer end, each rounded
+ * once.
+ */
+export function evenSteps(start: number, end: number, count: number): Float32Array {
+  const step = count > 1 ? Math.fround((end - start) / (count - 1)) : 0;
+  const half = Math.max(Math.floor(count / 2), 1);
+  return Float32Array.from({ length: count }, (_, i) =>
+    i < half ? start + step * i : end - step * (count - 1 - i),
+  );
+}

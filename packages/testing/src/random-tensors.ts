@@ -21,7 +21,8 @@ export function randomWeights(graphs: readonly Graph[]): Map<string, FixtureTens
     sources.map(({ names: [name], shape }) => {
       const count = shape.reduce((product, size) => product * size, 1);
       const isNorm = /norm.*\.(weight|gamma)$/.test(name);
-      const scale = isNorm ? 0.25 : Math.sqrt((3 * shape[0]) / count);
+      const [rows = 1] = shape;
+      const scale = isNorm ? 0.25 : Math.sqrt((3 * rows) / count);
       const values = randomValues(name, count).map((value) =>
         Math.fround(value * Math.min(scale, 1) + (isNorm ? 1 : 0)),
       );

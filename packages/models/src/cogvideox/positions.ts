@@ -1,5 +1,5 @@
 import type { ClipSize } from '../packing.js';
-import { sinCosLine, sinCosPositions } from '../positions.js';
+import { evenSteps, sinCosLine, sinCosPositions } from '../positions.js';
 import type { CogvideoxConfig } from './config.js';
 
 const theta = 10_000;
@@ -81,15 +81,9 @@ function spread({ trained, patchSize: p }: CogvideoxConfig, { height, width }: C
   return { height: steps(top, top + rows, height), width: steps(left, left + columns, width) };
 }
 
-/** `count` places from `start`, the last a step before `stop`; counted from both ends, as torch.linspace does. */
+/** `count` places from `start`, the last a step before `stop`. */
 function steps(start: number, stop: number, count: number): Float32Array {
-  const last = f((stop * (count - 1)) / count);
-  const step = count > 1 ? f(f(last - start) / (count - 1)) : 0;
-  return Float32Array.from({ length: count }, (_, i) =>
-    i < Math.floor(count / 2) || count === 1
-      ? start + f(step * i)
-      : last - f(step * (count - 1 - i)),
-  );
+  return evenSteps(start, f((stop * (count - 1)) / count), count);
 }
 
 /** Python's round: halves go to the even number. */

@@ -1,17 +1,14 @@
 import { TubeletError } from '@tubelet/graph';
+import { type ClipTimesteps, rowOfTokens } from '../timestep-rows.js';
 import type { WanConfig } from './config.js';
 import { type LatentSize, rotaryTables, tokenGrid } from './rotary.js';
 
 /** One clip of a run; a guided request is two of them, with and without its text. */
-export interface WanClip extends LatentSize {
+export interface WanClip extends LatentSize, ClipTimesteps {
   /** Tokens of its text, padding included: there is no text mask. */
   readonly textTokens: number;
   /** Tokens of its image; only for models that take one, and needed there. */
   readonly imageTokens?: number;
-  /** How many timesteps it has at once; 1 by default. */
-  readonly rows?: number;
-  /** Which of its rows each token frame has, or each token in the order t, h, w; 0 by default. */
-  readonly rowOf?: readonly number[] | Int32Array;
 }
 
 /** Where the data of one clip begins in the packed tensors, counted in elements of latents, tokens and rows. */
@@ -71,7 +68,7 @@ export function packWan(config: WanConfig, clips: readonly WanClip[]): WanPackin
       tokens,
       places,
       image: imageTokens(config, clip),
-      row: rowsOf(clip, grid.frames, tokens),
+      row: rowOfTokens('wan', clip, grid.frames, tokens),
     };
   });
 
@@ -165,20 +162,6 @@ export function packWan(config: WanConfig, clips: readonly WanClip[]): WanPackin
   };
 }
 
-/** One timestep per token as distinct rows, in order of appearance, and each token's row. */
-export function timestepRows(timesteps: ArrayLike<number>): {
-  rows: Float32Array;
-  rowOf: Int32Array;
-} {
-  const rows = new Map<number, number>();
-  const rowOf = Int32Array.from(timesteps, (t) => {
-    const timestep = Math.fround(t);
-    if (!rows.has(timestep)) rows.set(timestep, rows.size);
-    return rows.get(timestep)!;
-  });
-  return { rows: Float32Array.from(rows.keys()), rowOf };
-}
-
 function requireText({ textTokens }: WanClip): void {
   if (Number.isInteger(textTokens) && textTokens >= 1) return;
   throw new TubeletError(
@@ -198,22 +181,4 @@ function imageTokens(config: WanConfig, clip: WanClip): number {
         : [count === config.imagePositions, config.imagePositions];
   if (good) return count;
   throw new TubeletError('BAD_INPUT', 'wan', `image tokens must be = ${expected}, got ${count}`);
-}
-
-function rowsOf(clip: WanClip, frames: number, tokens: number): Int32Array {
-  const { rows = 1, rowOf = [0] } = clip;
-  const each = rowOf.length === tokens ? 1 : rowOf.length === frames ? tokens / frames : tokens;
-  if (rowOf.length * each !== tokens) {
-    const expected = `one per frame (${frames}) or per token (${tokens})`;
-    throw new TubeletError('BAD_INPUT', 'wan', `rowOf must be = ${expected}, got ${rowOf.length}`);
-  }
-  return Int32Array.from({ length: tokens }, (_, token) => {
-    const row = rowOf[Math.floor(token / each)];
-    if (Number.isInteger(row) && row >= 0 && row < rows) return row;
-    throw new TubeletError(
-      'BAD_INPUT',
-      'wan',
-      `rowOf[${Math.floor(token / each)}] must be = below rows ${rows}, got ${row}`,
-    );
-  });
 }

@@ -6,6 +6,7 @@ import { checkFluxCase } from './flux.js';
 import { checkHunyuanCase } from './hunyuan.js';
 import { checkKlVaeCase } from './kl-vae.js';
 import { checkLatteCase } from './latte.js';
+import { checkLtxCase } from './ltx.js';
 import { checkMochiCase } from './mochi.js';
 import { checkPixartCase } from './pixart.js';
 import { type CaseResult, checkSamplerCase } from './samplers.js';
@@ -37,6 +38,7 @@ const checks: Readonly<Record<string, Check>> = {
   cogvideox: checkCogvideoxCase,
   dit: checkDitCase,
   'dit-diffusers': checkDitDiffusersCase,
+  ltx: checkLtxCase,
   pixart: checkPixartCase,
   sd3: checkSd3Case,
   vit: checkVitCase,

@@ -1,0 +1,7 @@
+import type { Checkpoint } from '../weights.js';
+import type { LtxConfig } from './config.js';
+import { ltxTransformer } from './model.js';
+
+export function ltxCheckpoint(config: LtxConfig): Checkpoint {
+  return { graphs: [ltxTransformer(config)], unused: [] };
+}
