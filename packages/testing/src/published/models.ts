@@ -1,17 +1,20 @@
 import type { Graph } from '@tubelet/graph';
 import {
+  type ClipSize,
   cogvideoxTransformer,
   dit,
   ditPreset,
   fluxTransformer,
   hunyuanTransformer,
   latte,
+  ltxTransformer,
   mochiTransformer,
   packCogvideox,
   packDit,
   packFlux,
   packHunyuan,
   packLatte,
+  packLtx,
   packMochi,
   packPixart,
   packSd3,
@@ -20,6 +23,7 @@ import {
   parseFluxConfig,
   parseHunyuanConfig,
   parseLatteConfig,
+  parseLtxConfig,
   parseMochiConfig,
   parsePixartConfig,
   parseSd3Config,
@@ -138,18 +142,40 @@ function latteModel(): PublishedModel {
   };
 }
 
-function cogvideoxModel(): PublishedModel {
-  const config = parseCogvideoxConfig({
-    num_attention_heads: 48,
-    num_layers: 42,
-    use_rotary_positional_embeddings: true,
-  });
-  const clip = { frames: 13, height: 60, width: 90, textTokens: 226 };
+function cogvideoxModel(
+  name: string,
+  published: Pick<PublishedModel, 'parameters' | 'isRounded'>,
+  options: object,
+  clip: ClipSize,
+  size: string,
+): PublishedModel {
+  const config = parseCogvideoxConfig(options);
+  const told = { ...clip, textTokens: 226 };
   return {
-    name: 'CogVideoX 5b',
-    parameters: 5_570_283_072,
-    size: '720x480, 49 frames',
-    build: () => ({ graph: cogvideoxTransformer(config), ...packCogvideox(config, [clip]) }),
+    name,
+    ...published,
+    size,
+    build: () => ({ graph: cogvideoxTransformer(config), ...packCogvideox(config, [told]) }),
+  };
+}
+
+const cogvideox5b = {
+  num_attention_heads: 48,
+  num_layers: 42,
+  use_rotary_positional_embeddings: true,
+};
+const cogvideoxClip = { frames: 13, height: 60, width: 90 };
+
+function ltxModel(name: string, parameters: number, options: object): PublishedModel {
+  const config = parseLtxConfig(options);
+  const scale = [8 / 25, 32, 32] as const;
+  const clip = { frames: 21, height: 16, width: 24, textTokens: 128, scale };
+  return {
+    name,
+    parameters,
+    isRounded: true,
+    size: '768x512, 161 frames',
+    build: () => ({ graph: ltxTransformer(config), ...packLtx(config, [clip]) }),
   };
 }
 
@@ -257,7 +283,33 @@ export const publishedModels: readonly PublishedModel[] = [
   ),
   fluxModel(),
   latteModel(),
-  cogvideoxModel(),
+  cogvideoxModel(
+    'CogVideoX 2b',
+    { parameters: 1.69e9, isRounded: true },
+    {},
+    cogvideoxClip,
+    '720x480, 49 frames',
+  ),
+  cogvideoxModel(
+    'CogVideoX 5b',
+    { parameters: 5_570_283_072 },
+    cogvideox5b,
+    cogvideoxClip,
+    '720x480, 49 frames',
+  ),
+  cogvideoxModel(
+    'CogVideoX 1.5 5b',
+    { parameters: 5.57e9, isRounded: true },
+    { ...cogvideox5b, patch_size_t: 2, sample_height: 300, sample_width: 300 },
+    { frames: 22, height: 96, width: 170 },
+    '1360x768, 81 frames',
+  ),
+  ltxModel('LTX-Video 2B', 1.92e9, {}),
+  ltxModel('LTX-Video 13B', 13e9, {
+    attention_head_dim: 128,
+    cross_attention_dim: 4096,
+    num_layers: 48,
+  }),
   hunyuanModel(),
   mochiModel(),
   unetModel('Stable Diffusion 1.5', { parameters: 859_520_964 }, sd15, 64),
