@@ -53,7 +53,7 @@ export function packLatte(config: LatteConfig, clips: readonly LatteClip[]): Lat
   if (clips.length === 0) fail('clips', 'at least one', 'none');
   const { patchSize: p, hiddenSize: D, interpolationScale } = config;
   for (const { frames, height, width, textTokens } of clips) {
-    const inside = frames >= 1 && frames <= config.frames;
+    const inside = Number.isInteger(frames) && frames >= 1 && frames <= config.frames;
     if (!inside) fail('frames', `1 to ${config.frames}, which have positions`, frames);
     for (const side of [height, width])
       if (!(side >= p && side % p === 0)) fail('sides of the latents', `multiples of ${p}`, side);
