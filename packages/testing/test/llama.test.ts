@@ -79,6 +79,7 @@ function readPieces(path: string): string[] {
   return pieces;
 }
 
+// Skipped where the folder beside the goldens is absent.
 describe.skipIf(!existsSync(folder))('stories260K', () => {
   test('goes on word for word as llama2.c does', async () => {
     const { config, weights } = readModel(join(folder, 'stories260K.bin'));

@@ -6,6 +6,7 @@ import { fluxDefaults, loadFluxPipeline } from './flux/pipeline.js';
 import type { GenerationDefaults } from './generation-defaults.js';
 import { hunyuanDefaults, loadHunyuanPipeline } from './hunyuan/pipeline.js';
 import { latteDefaults, loadLattePipeline } from './latte/pipeline.js';
+import { loadMochiPipeline, mochiDefaults } from './mochi/pipeline.js';
 import { componentClass, type ModelFolder, openModelFolder } from './model-folder.js';
 import type { Pipeline, PipelineOptions } from './pipeline.js';
 import { loadPixartPipeline, pixartDefaults } from './pixart/pipeline.js';
@@ -70,6 +71,16 @@ const latte: PipelineClass = {
   load: loadLattePipeline,
 };
 
+const mochi: PipelineClass = {
+  components: {
+    text_encoder: ['T5EncoderModel'],
+    transformer: ['MochiTransformer3DModel'],
+    vae: ['AutoencoderKLMochi'],
+  },
+  defaults: mochiDefaults,
+  load: loadMochiPipeline,
+};
+
 const sd3: PipelineClass = {
   components: {
     text_encoder: ['CLIPTextModelWithProjection'],
@@ -109,6 +120,7 @@ export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
   FluxPipeline: flux,
   HunyuanVideoPipeline: hunyuan,
   LattePipeline: latte,
+  MochiPipeline: mochi,
   PixArtAlphaPipeline: pixart(120),
   PixArtSigmaPipeline: pixart(300),
   StableDiffusion3Pipeline: sd3,

@@ -2,7 +2,16 @@ import { join } from 'node:path';
 import { type GenerateRequest, loadPipeline, type Pipeline } from 'tubelet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TinyPipeline, temporaryFolder, writePipeline } from './tiny-folder.js';
-import { cogvideox, cogvideox15, flux, hunyuan, latte, pixart, sd3 } from './tiny-pipelines.js';
+import {
+  cogvideox,
+  cogvideox15,
+  flux,
+  hunyuan,
+  latte,
+  mochi,
+  pixart,
+  sd3,
+} from './tiny-pipelines.js';
 
 interface FamilyCase {
   readonly tiny: TinyPipeline;
@@ -22,6 +31,7 @@ const families = {
   flux: { tiny: flux, request: image, frames: 1 },
   hunyuan: { tiny: hunyuan, request: clip, frames: 9, large: { height: 272, numFrames: 21 } },
   latte: { tiny: latte, request: { ...image, width: 32, numFrames: 3 }, frames: 3 },
+  mochi: { tiny: mochi, request: { ...clip, numFrames: 13 }, frames: 13, large: { width: 272 } },
   pixart: { tiny: pixart, request: image, frames: 1 },
   sd3: { tiny: sd3, request: image, frames: 1 },
 } satisfies Record<string, FamilyCase>;

@@ -233,3 +233,36 @@ export const hunyuan: TinyPipeline = {
   tokenizers: { tokenizer: 'llama', tokenizer_2: 'clip' },
   scheduler: { _class_name: 'FlowMatchEulerDiscreteScheduler', shift: 7 },
 };
+
+export const mochi: TinyPipeline = {
+  className: 'MochiPipeline',
+  index: { force_zeros_for_empty_prompt: true },
+  models: {
+    text_encoder: ['T5EncoderModel', t5],
+    transformer: [
+      'MochiTransformer3DModel',
+      {
+        num_attention_heads: 2,
+        attention_head_dim: 12,
+        num_layers: 2,
+        in_channels: 4,
+        pooled_projection_dim: 16,
+        text_embed_dim: 24,
+        time_embed_dim: 8,
+      },
+    ],
+    vae: [
+      'AutoencoderKLMochi',
+      {
+        latent_channels: 4,
+        encoder_block_out_channels: [32, 32, 32, 32],
+        decoder_block_out_channels: [32, 32, 32, 32],
+        layers_per_block: [1, 1, 1, 1, 1],
+        latents_mean: [0.1, 0, -0.1, 0.2],
+        latents_std: [1, 0.9, 1.1, 1],
+      },
+    ],
+  },
+  tokenizers: { tokenizer: 't5' },
+  scheduler: { _class_name: 'FlowMatchEulerDiscreteScheduler', invert_sigmas: true },
+};
