@@ -32,6 +32,7 @@ export {
   parseDitConfig,
 } from './dit/config.js';
 export { parseDitDiffusersConfig } from './dit/diffusers-config.js';
+export { inferDitConfig } from './dit/infer-config.js';
 export { dit } from './dit/model.js';
 export { type DitPacking, packDit } from './dit/pack.js';
 export { ditCheckpoint } from './dit/weights.js';

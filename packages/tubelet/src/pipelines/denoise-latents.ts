@@ -2,6 +2,7 @@ import { type Arithmetic, denoise, type Guidance, type Schedule } from '@tubelet
 import { type Buffer, type Device, readFloat32, upload } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 import { aborted } from './aborted.js';
+import { hostArithmetic } from './host-arithmetic.js';
 import { type LatentMath, latentPool } from './latents.js';
 import type { LatentSize } from './model-calls.js';
 import type { HeldFrames } from './pipeline.js';
@@ -47,6 +48,13 @@ export async function denoiseLatents(
   const arithmetic: Arithmetic<Buffer> = {
     combine: (terms) => filled((into) => math.combine(terms, elements, into, { signal })),
     noise: (index) => filled((into) => math.noise(seed, firstDrawStream + index, elements, into)),
+    ...hostArithmetic(
+      {
+        read: (buffer: Buffer) => readFloat32(buffer, elements),
+        write: (values) => filled((into) => into.write(values)),
+      },
+      channels,
+    ),
   };
 
   const held = frames && (await uploadHeld(device, frames, latent, elements));

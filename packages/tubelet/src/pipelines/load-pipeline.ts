@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises';
 import { type Device, type DeviceOptions, openDevice } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 import { cogvideoxDefaults, loadCogvideoxPipeline } from './cogvideox/pipeline.js';
+import { isOriginalDit, originalDitIndex } from './dit/original.js';
+import { ditDefaults, loadDitPipeline } from './dit/pipeline.js';
 import { fluxDefaults, loadFluxPipeline } from './flux/pipeline.js';
 import type { GenerationDefaults } from './generation-defaults.js';
 import { hunyuanDefaults, loadHunyuanPipeline } from './hunyuan/pipeline.js';
@@ -103,6 +105,15 @@ const cogvideox: PipelineClass = {
   load: loadCogvideoxPipeline,
 };
 
+const dit: PipelineClass = {
+  components: {
+    transformer: ['DiTTransformer2DModel', 'Transformer2DModel', 'DiT'],
+    vae: ['AutoencoderKL'],
+  },
+  defaults: ditDefaults,
+  load: loadDitPipeline,
+};
+
 const flux: PipelineClass = {
   components: {
     text_encoder: ['CLIPTextModel'],
@@ -117,6 +128,7 @@ const flux: PipelineClass = {
 /** By diffusers' names of the pipelines. */
 export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
   CogVideoXPipeline: cogvideox,
+  DiTPipeline: dit,
   FluxPipeline: flux,
   HunyuanVideoPipeline: hunyuan,
   LattePipeline: latte,
@@ -130,7 +142,7 @@ export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
 
 /**
  * Loads a diffusers folder: `model_index.json`, a folder for each component, and optionally `generation.json` with the defaults
- * of a call. Weights are mapped, and packed once.
+ * of a call; or an original DiT, its `.pt` beside `vae/`. Weights are mapped, and packed once.
  *
  * @param directory the folder
  * @throws TubeletError IO, BAD_CONFIG, BAD_WEIGHT (tensors that are missing, misshapen or unused, by name), UNSUPPORTED
@@ -169,7 +181,7 @@ export async function generationDefaults(directory: string): Promise<GenerationD
 async function openPipeline(directory: string) {
   await requireFolder(directory);
   const folder = openModelFolder(directory);
-  const index = await folder.json('model_index.json');
+  const index = await readIndex(folder);
   const name = index._class_name;
   if (typeof name !== 'string' || !Object.hasOwn(pipelineClasses, name))
     throw unsupported('_class_name of model_index.json', Object.keys(pipelineClasses), name);
@@ -180,6 +192,12 @@ async function openPipeline(directory: string) {
       throw unsupported(`${component} of model_index.json`, classes, got ?? undefined);
   }
   return { folder, found };
+}
+
+async function readIndex(folder: ModelFolder): Promise<Readonly<Record<string, unknown>>> {
+  const index = await folder.optionalJson('model_index.json');
+  if (index) return index;
+  return (await isOriginalDit(folder)) ? originalDitIndex : folder.json('model_index.json');
 }
 
 async function requireFolder(directory: string): Promise<void> {

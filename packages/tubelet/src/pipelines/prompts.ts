@@ -32,7 +32,7 @@ export interface Conditions<Condition> {
 /** The prompt, and for guidance the negative one. */
 export async function encodeRequest(
   prompts: PromptEncoder,
-  { prompt, negativePrompt = '', signal, onProgress }: GenerateRequest,
+  { prompt = '', negativePrompt = '', signal, onProgress }: GenerateRequest,
   { guided }: CheckedRequest,
 ): Promise<Conditions<EncodedPrompt>> {
   const given = [prompt, ...(guided ? [negativePrompt] : [])];

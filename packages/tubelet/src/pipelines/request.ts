@@ -9,8 +9,10 @@ import type { RgbValues } from './video.js';
 
 /** A video or an image to make. What is left out is the model's default. */
 export interface GenerateRequest {
-  /** What the video shows; may be empty. */
-  readonly prompt: string;
+  /** What the video shows; may be empty. All models need one but those of classes. */
+  readonly prompt?: string;
+  /** DiT: the class, by its number or by a name that the model has for it. */
+  readonly classLabel?: number | string;
   /** What guidance leads away from. @defaultValue `''` */
   readonly negativePrompt?: string;
   /**
@@ -45,7 +47,12 @@ export interface GenerateRequest {
    */
   readonly trueGuidanceScale?: number;
   /**
-   * By name, with the checkpoint's shift, or a diffusers scheduler_config.json.
+   * DiT: how many of the latents' channels are guided, the first ones.
+   * @defaultValue 3 for the original's checkpoints, as it was released; all for those of diffusers
+   */
+  readonly guidanceChannels?: number | 'all';
+  /**
+   * By name, with the checkpoint's shift or noise, or a diffusers scheduler_config.json.
    * @defaultValue the checkpoint's own
    */
   readonly scheduler?: SchedulerName | SchedulerConfig;
@@ -132,6 +139,7 @@ const longestSide = 16_384;
 /** Every option, so that a misspelt one is refused. */
 const options: Readonly<Record<keyof GenerateRequest, true>> = {
   prompt: true,
+  classLabel: true,
   negativePrompt: true,
   image: true,
   width: true,
@@ -143,6 +151,7 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   guidanceScale: true,
   trueGuidanceScale: true,
   dynamicGuidance: true,
+  guidanceChannels: true,
   scheduler: true,
   cache: true,
   seed: true,

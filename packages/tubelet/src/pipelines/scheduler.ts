@@ -18,13 +18,27 @@ const flowClasses: readonly unknown[] = [
   'FlowMatchHeunDiscreteScheduler',
 ];
 
-/** Schedulers of flow-matching models by short name. */
-export type SchedulerName = keyof typeof classes;
+/** Schedulers by short name: those of flow matching, and those of models that predict noise. */
+export type SchedulerName =
+  | keyof typeof classes
+  | keyof typeof diffusionClasses
+  | 'gaussian-diffusion';
 
 /** What a diffusers scheduler_config.json holds. */
 export type SchedulerConfig = Readonly<Record<string, unknown>>;
 
-export const schedulerNames = Object.keys(classes) as SchedulerName[];
+/** Of models that predict noise; `gaussian-diffusion`, the original DiT's own sampler, is not of diffusers. */
+const diffusionClasses = {
+  ddim: 'DDIMScheduler',
+  ddpm: 'DDPMScheduler',
+  'dpm-solver++': 'DPMSolverMultistepScheduler',
+  euler: 'EulerDiscreteScheduler',
+  unipc: 'UniPCMultistepScheduler',
+} as const;
+
+export const schedulerNames = [
+  ...new Set([...Object.keys(classes), ...Object.keys(diffusionClasses), 'gaussian-diffusion']),
+] as SchedulerName[];
 
 /**
  * The checkpoint's own scheduler, a named one with the checkpoint's shift, or one of another config.
@@ -38,8 +52,8 @@ export function chooseScheduler(
 ): Scheduler {
   if (name === undefined) return flowScheduler(config);
   if (typeof name === 'object' && name !== null) return flowScheduler(name);
-  if (!Object.hasOwn(classes, name)) {
-    const expected = schedulerNames.join(' or ');
+  if (!isIn(classes, name)) {
+    const expected = Object.keys(classes).join(' or ');
     throw new TubeletError('BAD_INPUT', 'generate', `scheduler must be = ${expected}, got ${name}`);
   }
   if (classes[name] === config._class_name) return flowScheduler(config);
@@ -100,9 +114,10 @@ function pick(config: SchedulerConfig, names: readonly string[]): SchedulerConfi
 }
 
 /**
- * The checkpoint's own scheduler, or one of another config: for models that are not of flow matching.
+ * The checkpoint's own scheduler, a named one with the checkpoint's noise, or one of another config: for models that are not of
+ * flow matching.
  *
- * @throws TubeletError BAD_INPUT for a name, which stands for a flow scheduler; UNSUPPORTED and BAD_CONFIG for a config
+ * @throws TubeletError BAD_INPUT for an unknown name, UNSUPPORTED and BAD_CONFIG for a config
  */
 export function chooseDiffusionScheduler(
   config: SchedulerConfig,
@@ -110,8 +125,32 @@ export function chooseDiffusionScheduler(
 ): Scheduler {
   if (given === undefined) return schedulerFromConfig(config);
   if (typeof given === 'object' && given !== null) return schedulerFromConfig(given);
-  const message = `scheduler must be = a scheduler_config.json for this model, got ${given}`;
-  throw new TubeletError('BAD_INPUT', 'generate', message);
+  if (!isIn(diffusionClasses, given)) {
+    const expected = Object.keys(diffusionClasses).join(' or ');
+    const message = `scheduler must be = ${expected} for this model, got ${given}`;
+    throw new TubeletError('BAD_INPUT', 'generate', message);
+  }
+  if (diffusionClasses[given] === config._class_name) return schedulerFromConfig(config);
+  const clips = given === 'ddim' || given === 'ddpm';
+  return schedulerFromConfig({
+    ...pick(config, noiseOptions),
+    ...(clips && { clip_sample: false }),
+    _class_name: diffusionClasses[given],
+  });
+}
+
+/** What a model was trained with, whatever samples from it. */
+const noiseOptions = [
+  'beta_end',
+  'beta_schedule',
+  'beta_start',
+  'num_train_timesteps',
+  'prediction_type',
+  'trained_betas',
+];
+
+function isIn<Table extends object>(table: Table, name: PropertyKey): name is keyof Table {
+  return Object.hasOwn(table, name);
 }
 
 function flowScheduler(config: SchedulerConfig): Scheduler {
