@@ -3,6 +3,8 @@ import { TubeletError } from 'tubelet';
 
 /** Options of the command line by the request's names for them. */
 const optionNames: Readonly<Record<string, string>> = {
+  classLabel: '--class',
+  count: '--count',
   width: '--size: width',
   height: '--size: height',
   size: '--size: picture',

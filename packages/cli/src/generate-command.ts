@@ -36,7 +36,7 @@ export function addGenerateCommand(
       'make a video of a prompt, a still with --frames 1, or an image with an image model',
     )
     .usage('[options] "<prompt>"')
-    .argument('<prompt>', 'what the video shows, in English or Chinese; may be empty ("")')
+    .argument('[prompt]', 'what the video shows, in English or Chinese; may be empty ("")')
     .optionsGroup('Result:')
     .option(
       '--out <file>',
@@ -47,8 +47,14 @@ export function addGenerateCommand(
     .addOption(side('height'))
     .option('--frames <n>', `4k + 1; 1 is a still (default: ${numFrames})`, parseWhole)
     .option('--fps <n>', `frames a second (default: ${fps})`, parseNumber)
+    .option(
+      '--count <n>',
+      'several, of this seed and those that follow it (default: 1)',
+      parseWhole,
+    )
     .option('--scale <n>', `enlarge by whole pixels, unblended (default: ${upscale})`, parseWhole)
     .optionsGroup('Content:')
+    .option('--class <label>', 'in place of a prompt: the number or name of a class, for a DiT')
     .option('--negative <text>', 'what it should not show (default: "")')
     .option('--image <file>', 'the first frame, cropped and scaled to the size')
     .option('--seed <n>', 'the same seed gives the same file (default: a random one)', parseWhole)
@@ -95,13 +101,17 @@ export function addGenerateCommand(
     .addHelpText('after', examples)
     .action(
       async (
-        prompt: string,
+        prompt: string | undefined,
         { model = modelDirectory, size, seed = randomInt(2 ** 32), out, ...typed }: Typed,
-      ) =>
-        generate(
+        command: Command,
+      ) => {
+        if (prompt === undefined && typed.class === undefined)
+          command.error("error: missing required argument 'prompt'");
+        await generate(
           { ...typed, ...size, model, prompt, seed, out: out ?? (await defaultOut(model, seed)) },
           terminal,
-        ),
+        );
+      },
     );
 }
 
@@ -121,6 +131,7 @@ Defaults are those of the model; another model has its own.
 
 Examples:
   tubelet generate "a woman in a red T-shirt and blue jeans walks to the left on a beach at sunset"
+  tubelet generate --class 207 --count 8 --model DiT-XL-2-256
   tubelet generate "一个女人穿着蓝色牛仔裤和白色T恤" --size 96x64 --seed 7 --out walk.gif`;
 
 function parseSize(text: string) {

@@ -20,7 +20,11 @@ import type { Terminal } from './terminal.js';
 
 /** What `tubelet generate` was asked; what is absent is the model's default. */
 export interface GenerateOptions {
-  readonly prompt: string;
+  readonly prompt?: string;
+  /** Of a model of classes, in place of a prompt. */
+  readonly class?: string;
+  /** How many, with this seed and those that follow it. @defaultValue 1 */
+  readonly count?: number;
   readonly out: string;
   readonly seed: number;
   /** A diffusers folder. */
@@ -42,6 +46,8 @@ export interface GenerateOptions {
   readonly dtype?: 'f32' | 'bf16' | 'int8';
   readonly json?: boolean;
 }
+
+const mostAtOnce = 1000;
 
 const stages: Readonly<Record<StageProgress['stage'], Stage>> = {
   tokens: 'tokens',
@@ -85,6 +91,7 @@ async function write(
   const { out, prompt, negative, frames, guidance, scale = pipe.defaults.upscale } = options;
   const request: GenerateRequest = {
     prompt,
+    classLabel: options.class,
     negativePrompt: negative,
     image,
     width: options.width,
@@ -99,16 +106,27 @@ async function write(
     signal,
     onProgress: ({ stage, done, total }) => progress.report(stages[stage], done, total),
   };
-  const { width, height, numFrames, fps } = pipe.check(request);
-  requireStill(out, numFrames);
+  const { width, height, numFrames, fps, seed } = pipe.check(request);
+  const { count = 1 } = options;
+  requireCount(count);
+  const total = count * numFrames;
+  requireStill(out, total);
   await using writer = await createVideoWriter(out, { width, height, fps, scale, signal });
-  const video = await pipe.generate(request);
-  for (const [i, frame] of video.frames.entries()) {
-    progress.report('writing', i, numFrames);
+  const videos: Video[] = [];
+  for (let i = 0; i < count; i++) videos.push(await pipe.generate({ ...request, seed: seed + i }));
+  const made = videos.flatMap((video) => video.frames);
+  for (const [i, frame] of made.entries()) {
+    progress.report('writing', i, total);
     await writer.addFrame(frame);
   }
   await writer.finish();
-  return { video, scale };
+  return { video: { ...videos[0]!, frames: made }, scale };
+}
+
+function requireCount(count: number): void {
+  if (count >= 1 && count <= mostAtOnce) return;
+  const expected = `a whole number from 1 to ${mostAtOnce}`;
+  throw new TubeletError('BAD_INPUT', 'generate', `count must be = ${expected}, got ${count}`);
 }
 
 function requireStill(out: string, numFrames: number): void {
@@ -118,7 +136,7 @@ function requireStill(out: string, numFrames: number): void {
 }
 
 function tell(
-  { out, json, model }: GenerateOptions,
+  { out, json, model, count }: GenerateOptions,
   { output, errors }: Terminal,
   { width, height, fps, seed, frames, warnings }: Video,
   scale: number,
@@ -133,7 +151,9 @@ function tell(
   }
   for (const warning of warnings) errors.write(`tubelet: ${warning}\n`);
   const size = `${width * scale}x${height * scale}`;
-  const length = frames.length === 1 ? '1 frame' : `${frames.length} frames at ${fps} a second`;
+  const several =
+    frames.length === count ? `${count} images` : `${frames.length} frames at ${fps} a second`;
+  const length = frames.length === 1 ? '1 frame' : several;
   const time = duration(seconds.total!);
   output.write(`${out} (${size}, ${length}, seed ${seed}) in ${time}\n`);
 }

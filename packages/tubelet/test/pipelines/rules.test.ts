@@ -200,7 +200,7 @@ it.for(Object.entries(originals))(
       });
       return Object.fromEntries(await Promise.all(encoded));
     };
-    const [prompt, negative] = [await idsOf(request.prompt), await idsOf(request.negativePrompt!)];
+    const [prompt, negative] = [await idsOf(request.prompt!), await idsOf(request.negativePrompt!)];
     const count = size.reduce((product, side) => product * side);
     const latents = Float32Array.from({ length: count }, (_, i) => Math.sin(12.9898 * (i + 1)));
 

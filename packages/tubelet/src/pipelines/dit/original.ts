@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { type DitConfig, ditCheckpoint, inferDitConfig } from '@tubelet/models';
 import { openWeights, type Weights, weightsUnder } from '@tubelet/runtime';
+import { mergeLoras } from '../lora.js';
 import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { TransformerOptions } from '../transformer-weights.js';
 
 /** A transformer, and the names of its classes where the folder has them. */
 export interface LoadedDit {
@@ -27,12 +29,16 @@ export const originalDitIndex = {
 };
 
 /** As the original's `find_model`: the moving average of a training run goes before the network itself. */
-export async function openOriginalDit(folder: ModelFolder): Promise<LoadedDit> {
+export async function openOriginalDit(
+  folder: ModelFolder,
+  { transformer, loras = [] }: TransformerOptions,
+): Promise<LoadedDit> {
   const { id2label, ...json } = (await folder.optionalJson('config.json')) ?? {};
-  const all = await openWeights(folder.directory);
+  const all = await openWeights(transformer ?? folder.directory);
   const has = (prefix: string) => all.tensors.has(`${prefix}x_embedder.proj.weight`);
   const weights = weightsUnder(all, ['ema.', 'model.'].find(has) ?? '');
   const config = inferDitConfig(weights.tensors, json);
   requireCheckpoint(ditCheckpoint(config), weights);
-  return { config, weights, labels: id2label };
+  const merged = loras.length === 0 ? weights : mergeLoras(weights, loras);
+  return { config, weights: await merged, labels: id2label };
 }

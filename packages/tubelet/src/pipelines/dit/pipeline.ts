@@ -1,13 +1,13 @@
 import { classifierFree, gaussianDiffusion, unguided } from '@tubelet/diffusion';
 import { dit, ditCheckpoint, packDit, parseDitDiffusersConfig } from '@tubelet/models';
-import { type Device, growingPlan, openWeights } from '@tubelet/runtime';
+import { type Device, growingPlan } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
 import { latentMath } from '../latents.js';
 import { prepareCalls, prepareInputs } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
   type Pipeline,
@@ -16,6 +16,7 @@ import {
 } from '../pipeline.js';
 import type { CheckedRequest, GenerateRequest } from '../request.js';
 import { chooseDiffusionScheduler, type SchedulerConfig } from '../scheduler.js';
+import { openTransformerWeights, type TransformerOptions } from '../transformer-weights.js';
 import { labelFinder } from './labels.js';
 import { type LoadedDit, openOriginalDit } from './original.js';
 
@@ -35,7 +36,7 @@ const trainedNoise: SchedulerConfig = {
 export async function ditDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
   const isOriginal = await hasOriginalWeights(folder);
   const { inputSize } = isOriginal
-    ? (await openOriginalDit(folder)).config
+    ? (await openOriginalDit(folder, {})).config
     : parseDitDiffusersConfig(await folder.json('transformer', 'config.json'));
   const side = inputSize * (await readVaeFactor(folder));
   return readGenerationDefaults(folder, {
@@ -55,7 +56,7 @@ export async function ditDefaults(folder: ModelFolder): Promise<GenerationDefaul
 export async function loadDitPipeline(
   device: Device,
   folder: ModelFolder,
-  { dtype }: PipelineOptions,
+  { dtype, transformer, loras }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype);
@@ -65,7 +66,7 @@ export async function loadDitPipeline(
     : await folder.json('scheduler', 'scheduler_config.json');
   if (schedulerConfig) chooseDiffusionScheduler(schedulerConfig, undefined);
   const [{ config, weights, labels }, autoencoder] = await Promise.all([
-    isOriginal ? openOriginalDit(folder) : openDiffusersDit(folder),
+    (isOriginal ? openOriginalDit : openDiffusersDit)(folder, { transformer, loras }),
     loadKlAutoencoder(device, folder, dtypes.vae),
   ]);
   const { inChannels, outChannels, classes, inputSize, patchSize, nullClass } = config;
@@ -136,14 +137,16 @@ export async function loadDitPipeline(
   });
 }
 
-async function openDiffusersDit(folder: ModelFolder): Promise<LoadedDit> {
-  const [json, weights, index] = await Promise.all([
+async function openDiffusersDit(
+  folder: ModelFolder,
+  options: TransformerOptions,
+): Promise<LoadedDit> {
+  const [json, index] = await Promise.all([
     folder.json('transformer', 'config.json'),
-    openWeights(folder.path('transformer')),
     folder.json('model_index.json'),
   ]);
   const config = parseDitDiffusersConfig(json);
-  requireCheckpoint(ditCheckpoint(config), weights);
+  const weights = await openTransformerWeights(folder, options, ditCheckpoint(config));
   return { config, weights, labels: index.id2label };
 }
 
