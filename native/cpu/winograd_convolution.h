@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t line = 16;
 
 /// Channels that are summed at once: sums of sums, so that the error stays below that of the plain sum.
-int64_t summed_at_once(int64_t channels) { return channels < 48 ? 8 : smaller(64, channels / 2); }
+int64_t summed_at_once(int64_t channels) { return channels < 48 ? 8 : smaller(128, channels / 2); }
 
 /// How an output is cut: tiles of 4x4 pixels, blocks of tiles, groups of panels.
 struct Cut {
