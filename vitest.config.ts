@@ -10,5 +10,6 @@ export default defineConfig({
     include: ['{packages/*,benchmarks}/test/**/*.test.ts', '{scripts,examples}/test/**/*.test.mjs'],
     maxWorkers: 2,
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

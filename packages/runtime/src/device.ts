@@ -46,6 +46,14 @@ export function openDevice(options: DeviceOptions = {}): Device {
   });
 }
 
+/**
+ * The precision to take where nobody asks for another: bf16 where the device multiplies it at twice the rate of f32. Never
+ * int8, which moves results further.
+ */
+export function fastestPrecision({ isa }: Pick<Device, 'isa'>): 'f32' | 'bf16' {
+  return isa === 'avx512_bf16' || isa.startsWith('sm_') ? 'bf16' : 'f32';
+}
+
 /** What this machine has, kind by kind, and why the rest cannot be used. */
 export function devices(): readonly DeviceDescription[] {
   return JSON.parse(loadAddon().devices());

@@ -24,7 +24,7 @@ export {
   type RuntimePlan,
   type Sizes,
 } from './compile.js';
-export { type DeviceOptions, devices, openDevice } from './device.js';
+export { type DeviceOptions, devices, fastestPrecision, openDevice } from './device.js';
 export { findNonFinite } from './find-non-finite.js';
 export { type GrowingPlan, growingPlan } from './growing-plan.js';
 export { type LowRankUpdate, mergedWeights } from './merged-weights.js';

@@ -39,7 +39,10 @@ export async function checkSpritesCase(directory: string): Promise<Closeness> {
   const against = (name: string, got: ArrayLike<number>) =>
     comparisons.push(compareRelative(name, got, sample(name)));
 
-  const pipe = await loadPipeline(modelDirectory, { maxSequenceLength: call.max_sequence_length });
+  const pipe = await loadPipeline(modelDirectory, {
+    dtype: 'f32',
+    maxSequenceLength: call.max_sequence_length,
+  });
   try {
     const [{ ids, embeddings }] = await pipe.encodePrompts([call.prompt]);
     const tokens = sample('tokens').values;

@@ -50,7 +50,10 @@ export async function checkWanPipelineCase(directory: string): Promise<Closeness
         join(directory, folder, 'scheduler_config.json'),
       ),
     };
-    const pipe = await loadPipeline(directory, { maxSequenceLength: call.max_sequence_length });
+    const pipe = await loadPipeline(directory, {
+      dtype: 'f32',
+      maxSequenceLength: call.max_sequence_length,
+    });
     try {
       const prompts = [call.prompt].flat();
       const found = await Promise.all(prompts.map((_, i) => checkRequest(pipe, golden, i)));

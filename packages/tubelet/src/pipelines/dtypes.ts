@@ -1,4 +1,4 @@
-import type { Precision } from '@tubelet/runtime';
+import { type Device, fastestPrecision, type Precision } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 
 /** A precision for all of a pipeline, or for each of its parts. */
@@ -13,13 +13,21 @@ export type DTypes =
 const precisions: readonly unknown[] = ['f32', 'bf16', 'int8'] satisfies Precision[];
 const components = ['textEncoder', 'transformer', 'vae'] as const;
 
-/** @throws TubeletError BAD_INPUT naming the part */
-export function readDTypes(dtype: DTypes = {}): Record<(typeof components)[number], Precision> {
+/**
+ * Parts that are not named get what the device is fastest at.
+ *
+ * @throws TubeletError BAD_INPUT naming the part
+ */
+export function readDTypes(
+  dtype: DTypes = {},
+  device: Pick<Device, 'isa'>,
+): Record<(typeof components)[number], Precision> {
   const given = typeof dtype === 'string' ? {} : dtype;
+  const fastest = fastestPrecision(device);
   const unknown = Object.keys(given).find((name) => !components.some((known) => known === name));
   if (unknown !== undefined) throw bad('parts of dtype', components.join(', '), unknown);
   const [textEncoder, transformer, vae] = components.map((name): Precision => {
-    const value = typeof dtype === 'string' ? dtype : (given[name] ?? 'f32');
+    const value = typeof dtype === 'string' ? dtype : (given[name] ?? fastest);
     if (!precisions.includes(value)) throw bad(`dtype of ${name}`, precisions.join(', '), value);
     return value;
   });

@@ -60,7 +60,7 @@ export interface PipelineOptions extends TransformerOptions {
   /**
    * The least precise arithmetic of matrix products, of all parts or of each: `bf16` needs AVX-512 BF16, `int8` AVX-512 VNNI
    * (convolution and attention then take bf16); elsewhere the next more precise one runs. Sums, norms and softmax stay float32.
-   * @defaultValue `'f32'`
+   * @defaultValue `'bf16'` where the device multiplies it faster, else `'f32'`; docs/numerics.md has what that changes
    */
   readonly dtype?: DTypes;
 }

@@ -17,7 +17,7 @@ const request: GenerateRequest = {
 
 let pipe: Pipeline;
 beforeAll(async () => {
-  pipe = await loadPipeline(modelDirectory, { threads: 2 });
+  pipe = await loadPipeline(modelDirectory, { threads: 2, dtype: 'f32' });
 });
 afterAll(() => pipe.dispose());
 

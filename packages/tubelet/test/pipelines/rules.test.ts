@@ -229,7 +229,11 @@ it.for(Object.entries(originals))(
         ),
     });
 
-    await using pipe = await loadPipeline(directory, { threads: 1, maxSequenceLength: length });
+    await using pipe = await loadPipeline(directory, {
+      threads: 1,
+      dtype: 'f32',
+      maxSequenceLength: length,
+    });
     const video = await pipe.generate({ ...request, latents });
     expect(video.latents).toHaveLength(count);
     const largest = result.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

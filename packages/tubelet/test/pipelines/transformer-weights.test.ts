@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 async function latentsOf(options: LoadOptions): Promise<Float32Array> {
-  await using pipe = await loadPipeline(modelDirectory, { threads: 2, ...options });
+  await using pipe = await loadPipeline(modelDirectory, { threads: 2, dtype: 'f32', ...options });
   const request = { prompt: 'a man in a green shirt', steps: 2, numFrames: 1, seed: 3 };
   return (await pipe.generate(request)).latents;
 }

@@ -52,7 +52,7 @@ export async function loadFluxPipeline(
   { maxSequenceLength = 512, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
-  const dtypes = readDTypes(dtype);
+  const dtypes = readDTypes(dtype, device);
   const [schedulerConfig, config] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseFluxConfig),

@@ -43,7 +43,7 @@ export async function loadHunyuanPipeline(
   { maxSequenceLength = 256, dtype }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
-  const dtypes = readDTypes(dtype);
+  const dtypes = readDTypes(dtype, device);
   const [schedulerConfig, config, weights] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseHunyuanConfig),

@@ -38,7 +38,7 @@ export async function loadLattePipeline(
   { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
-  const dtypes = readDTypes(dtype);
+  const dtypes = readDTypes(dtype, device);
   const [schedulerConfig, config] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseLatteConfig),

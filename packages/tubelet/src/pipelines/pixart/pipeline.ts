@@ -46,7 +46,7 @@ export async function loadPixartPipeline(
   { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
-  const dtypes = readDTypes(dtype);
+  const dtypes = readDTypes(dtype, device);
   const schedulerConfig = await folder.json('scheduler', 'scheduler_config.json');
   chooseDiffusionScheduler(schedulerConfig, undefined);
   const [prompts, config, autoencoder] = await Promise.all([

@@ -40,7 +40,7 @@ export async function loadWanPipeline(
   { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
-  const dtypes = readDTypes(dtype);
+  const dtypes = readDTypes(dtype, device);
   const [index, schedulerConfig] = await Promise.all([
     folder.json('model_index.json'),
     folder.json('scheduler', 'scheduler_config.json'),
