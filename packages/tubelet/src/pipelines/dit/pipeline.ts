@@ -59,7 +59,7 @@ export async function loadDitPipeline(
   { dtype, transformer, loras }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
-  const dtypes = readDTypes(dtype);
+  const dtypes = readDTypes(dtype, device);
   const isOriginal = await hasOriginalWeights(folder);
   const schedulerConfig = isOriginal
     ? undefined

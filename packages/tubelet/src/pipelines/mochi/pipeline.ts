@@ -43,7 +43,7 @@ export async function loadMochiPipeline(
   { maxSequenceLength, dtype }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
-  const dtypes = readDTypes(dtype);
+  const dtypes = readDTypes(dtype, device);
   const [index, schedulerConfig, config, weights] = await Promise.all([
     folder.json('model_index.json'),
     folder.json('scheduler', 'scheduler_config.json'),
