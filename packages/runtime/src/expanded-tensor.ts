@@ -79,7 +79,11 @@ function float8(toNumber: (byte: number) => number): Expansion {
     dtype: 'BF16',
     blockElements: 1,
     blockBytes: 1,
-    expand: (bytes) => new Uint8Array(Uint16Array.from(bytes, (byte) => table[byte]).buffer),
+    expand(bytes) {
+      const values = new Uint16Array(bytes.length);
+      for (let i = 0; i < bytes.length; i++) values[i] = table[bytes[i]];
+      return new Uint8Array(values.buffer);
+    },
   };
 }
 
