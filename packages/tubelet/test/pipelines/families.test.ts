@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GenerateRequest, loadPipeline, type Pipeline } from 'tubelet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +13,7 @@ import {
   pixart,
   sd3,
 } from './tiny-pipelines.js';
+import { safetensors } from './weight-files.js';
 
 interface FamilyCase {
   readonly tiny: TinyPipeline;
@@ -64,6 +66,19 @@ describe.for(Object.keys(families) as Family[])('%s', (name) => {
     expect({ width, height }).toEqual({ width: wide, height: high });
     expect(latents.every(Number.isFinite)).toBe(true);
     expect(new Set(frames[0]).size).toBeGreaterThan(16);
+  });
+
+  it('takes LoRAs: those of another model are refused by their names', async () => {
+    const path = join(folder.path, 'other-lora.safetensors');
+    const values = { shape: [1, 1], data: Float32Array.of(1) };
+    await writeFile(path, safetensors({ 'transformer.other.lora_A.weight': values }));
+    await expect(loadPipeline(join(folder.path, name), { loras: [{ path }] })).rejects.toThrow(
+      /1 that map to no layer: transformer\.other\.lora_A\.weight/,
+    );
+    const transformer = join(folder.path, 'none.safetensors');
+    await expect(loadPipeline(join(folder.path, name), { transformer })).rejects.toThrow(
+      /none\.safe/,
+    );
   });
 
   it('gives each of several requests the bytes it has alone', async () => {

@@ -5,12 +5,12 @@ import {
   packHunyuan,
   parseHunyuanConfig,
 } from '@tubelet/models';
-import { type Device, growingPlan, openWeights } from '@tubelet/runtime';
+import { type Device, growingPlan } from '@tubelet/runtime';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
 import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
   type Pipeline,
@@ -19,6 +19,7 @@ import {
 } from '../pipeline.js';
 import type { EncodedPrompt } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
+import { openTransformerWeights } from '../transformer-weights.js';
 import { encodeTrulyGuided, isTrulyGuided } from '../true-guidance.js';
 import { loadHunyuanAutoencoder } from './autoencoder.js';
 import { loadHunyuanPrompts } from './prompts.js';
@@ -40,17 +41,16 @@ export function hunyuanDefaults(folder: ModelFolder): Promise<GenerationDefaults
 export async function loadHunyuanPipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength = 256, dtype }: PipelineOptions,
+  { maxSequenceLength = 256, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
-  const [schedulerConfig, config, weights] = await Promise.all([
+  const [schedulerConfig, config] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseHunyuanConfig),
-    openWeights(folder.path('transformer')),
   ]);
   chooseScheduler(schedulerConfig, undefined);
-  requireCheckpoint(hunyuanCheckpoint(config), weights);
+  const weights = await openTransformerWeights(folder, files, hunyuanCheckpoint(config));
   const [prompts, autoencoder] = await Promise.all([
     loadHunyuanPrompts(device, folder, maxSequenceLength, dtypes.textEncoder),
     loadHunyuanAutoencoder(device, folder, dtypes.vae),

@@ -5,13 +5,13 @@ import {
   packMochi,
   parseMochiConfig,
 } from '@tubelet/models';
-import { type Device, growingPlan, openWeights, readValues } from '@tubelet/runtime';
+import { type Device, growingPlan, readValues } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
 import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
   type Pipeline,
@@ -21,6 +21,7 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
+import { openTransformerWeights } from '../transformer-weights.js';
 import { loadMochiAutoencoder } from './autoencoder.js';
 
 /** Those of diffusers' MochiPipeline. */
@@ -40,18 +41,17 @@ export function mochiDefaults(folder: ModelFolder): Promise<GenerationDefaults> 
 export async function loadMochiPipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength, dtype }: PipelineOptions,
+  { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
-  const [index, schedulerConfig, config, weights] = await Promise.all([
+  const [index, schedulerConfig, config] = await Promise.all([
     folder.json('model_index.json'),
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseMochiConfig),
-    openWeights(folder.path('transformer')),
   ]);
   chooseScheduler(schedulerConfig, undefined);
-  requireCheckpoint(mochiCheckpoint(config), weights);
+  const weights = await openTransformerWeights(folder, files, mochiCheckpoint(config));
   const [prompts, autoencoder, frequencies] = await Promise.all([
     loadT5Prompts(device, folder, {
       maxLength: maxSequenceLength ?? defaults.maxSequenceLength,
