@@ -226,6 +226,13 @@ test('a steady chunk takes the cache that the first one leaves', () => {
   expect(entries(steady)).toEqual(entries(first));
 });
 
+test('what is kept for the next chunk is a copy, so that a run need not hold all it is cut from', () => {
+  const steady = cogvideoxVaeDecoder(small, { chunk: 'steady', frames: 2, height: 2, width: 2 });
+  const kept = steady.outputs.filter(({ name }) => name.endsWith('.next'));
+  const views = steady.nodes.filter(({ op }) => op.view).map(({ output }) => output);
+  expect(kept.filter(({ tensor }) => views.includes(tensor))).toEqual([]);
+});
+
 test('tiles of half the trained size', () => {
   const config = parseCogvideoxVaeConfig(vae);
   const decode = planCogvideoxDecode(config, 60, 90);

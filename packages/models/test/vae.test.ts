@@ -57,6 +57,19 @@ describe('chunks', () => {
     expect(entries[0]).toEqual({ name: 'cache00', shape: [2, 1, 1, 16] });
   });
 
+  test.each(['encoder', 'decoder'])(
+    'what the %s keeps is a copy: a view would hold all it is cut from',
+    (part) => {
+      const make = part === 'encoder' ? wanVaeEncoder : wanVaeDecoder;
+      for (const chunk of ['first', 'steady'] as const) {
+        const graph = make(wan21, { chunk, height: 8, width: 8 });
+        const views = graph.nodes.filter(({ op }) => op.view).map(({ output }) => output);
+        const kept = graph.outputs.filter(({ name }) => name.endsWith('.next'));
+        expect(kept.filter(({ tensor }) => views.includes(tensor))).toEqual([]);
+      }
+    },
+  );
+
   test('an encoder that halves time three times has no chunk of four frames', () => {
     const config = parseWanVaeConfig({ temperal_downsample: [true, true, true] });
     expect(() => wanVaeEncoder(config, { chunk: 'steady', height: 8, width: 8 })).toThrow(

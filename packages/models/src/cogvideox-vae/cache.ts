@@ -1,5 +1,5 @@
 import { concat, slice, type Tensor } from '@tubelet/graph';
-import type { Chunk } from '../vae/cache.js';
+import { type Chunk, lastOf } from '../vae/cache.js';
 import type { Weights } from '../weights.js';
 
 /**
@@ -21,9 +21,7 @@ export function frameCache({ g }: Weights, chunk: Chunk): FrameCache {
       const first = slice(x, { axis: 0, start: 0, end: 1 });
       const cached = chunk === 'steady' ? g.input(name, x.shape.with(0, 2)) : concat(first, first); // [2, H, W, C]
       const next =
-        frames === 1
-          ? concat(slice(cached, { axis: 0, start: 1, end: 2 }), x)
-          : slice(x, { axis: 0, start: frames - 2, end: frames });
+        frames === 1 ? concat(slice(cached, { axis: 0, start: 1, end: 2 }), x) : lastOf(x, 2);
       g.output(`${name}.next`, next);
       return cached;
     },

@@ -38,7 +38,7 @@ export function featureCache({ g }: Weights, chunk: Chunk): FeatureCache {
   };
   const lastTwo = (x: Tensor, cached: Tensor | undefined): Tensor => {
     const frames = Number(x.shape[0]);
-    if (frames >= 2) return slice(x, { axis: 0, start: frames - 2, end: frames });
+    if (frames >= 2) return lastOf(x, 2);
     return cached ? concat(slice(cached, { axis: 0, start: 1, end: 2 }), x) : afterZeros(x);
   };
   return {
@@ -46,10 +46,15 @@ export function featureCache({ g }: Weights, chunk: Chunk): FeatureCache {
     causal: (x) => entry(x, 2, (cached) => lastTwo(x, cached)),
     upsampling: (x) => entry(x, 2, (cached) => (cached ? lastTwo(x, cached) : undefined)),
     downsampling(x) {
-      const frames = Number(x.shape[0]);
-      return entry(x, 1, () => slice(x, { axis: 0, start: frames - 1, end: frames }));
+      return entry(x, 1, () => lastOf(x, 1));
     },
   };
+}
+
+/** The last frames of x as a copy: a slice as an output would keep all of x until the run ends. */
+export function lastOf(x: Tensor, count: number): Tensor {
+  const frames = Number(x.shape[0]);
+  return concat(slice(x, { axis: 0, start: frames - count, end: frames }));
 }
 
 /** A zero frame, then x [1, H, W, C]. */
