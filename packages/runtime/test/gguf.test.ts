@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { graph, linear, TubeletError } from '@tubelet/graph';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseGguf } from '../src/gguf.js';
-import { compile, openDevice, openWeights, readFloat32, readValues, upload } from '../src/index.js';
+import {
+  compile,
+  openDevice,
+  openWeights,
+  readFloat32,
+  readValues,
+  renamedWeights,
+  upload,
+} from '../src/index.js';
 import { type GgufFileTensor, type GgufValue, ggufFile, text, u32, u64 } from './gguf-file.js';
 import { randomNumbers } from './random-numbers.js';
 import { bytesOf } from './safetensors-file.js';
@@ -153,6 +161,22 @@ describe('quantised values', () => {
     const part = await store.read(4 * (elements - 5), 4 * 9);
     const expectedPart = expected.slice(elements - 5, elements + 4);
     expect([...new Float32Array(part.buffer)]).toEqual(expectedPart);
+  });
+
+  test('may be split by rows under other names', async () => {
+    const block = [...half, ...bytes(32, (i) => i - 16)];
+    const other = [...quarter, ...bytes(32, (i) => 16 - i)];
+    const data = Uint8Array.from([...block, ...other, ...block]);
+    const weights = await open({ w: { type: 8, shape: [3, 32], data } });
+    const parts = [
+      { name: 'a', rows: 1 },
+      { name: 'b', rows: 2 },
+    ];
+    const renamed = renamedWeights(weights, new Map([['w', parts]]));
+    const all = await readValues(weights, 'w');
+    expect(await readValues(renamed, 'a')).toEqual(all.slice(0, 32));
+    expect(await readValues(renamed, 'b')).toEqual(all.slice(32));
+    expect(all[32]).toBe(4);
   });
 
   test('are weights: a linear layer of them gives what one of their values gives', async () => {
