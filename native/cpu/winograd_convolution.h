@@ -14,6 +14,9 @@ namespace {
 /// Where the stores of a tile's 36 positions would fall into one set of the cache, this parts them.
 constexpr int64_t line = 16;
 
+/// Holds 3x3x3 kernels of 512 channels (113 MB), not those of 1,024.
+constexpr size_t most_weight_bytes = 128 << 20;
+
 /// Channels that are summed at once: sums of sums, so that the error stays below that of the plain sum.
 int64_t summed_at_once(int64_t channels) { return channels < 48 ? 8 : smaller(128, channels / 2); }
 
@@ -62,7 +65,13 @@ struct Workspace {
   float *slot(int64_t index) const { return input + index * positions * position_floats; }
 };
 
-/// Null where the transforms cost less than the products they save.
+/// Four times those of the direct product.
+size_t weight_bytes(const Tensor &weight) {
+  return sizeof(float) *
+         (size_t)(Panels{weight.shape[0]}.padded() * positions * weight.shape[1] * weight.shape[2]);
+}
+
+/// Null where the transforms cost less than the products they save, and the weights stay moderate.
 const char *suits(const NodeSpec &node) {
   const auto &a = *static_cast<const Convolution::Attributes *>(node.attributes);
   const Tensor &weight = node.inputs[Convolution::weight], &y = *node.output;
@@ -72,6 +81,8 @@ const char *suits(const NodeSpec &node) {
     return "it has a stride";
   if (weight.shape[1] < 24 || weight.shape[1] * weight.shape[2] < 32)
     return "it has few input channels";
+  if (weight_bytes(weight) > most_weight_bytes)
+    return "its weights would take too much memory";
   const int64_t tiles = ceil_div(y.shape[1], tile_out) * ceil_div(y.shape[2], tile_out);
   if (2 * y.shape[1] * y.shape[2] < tiles * tile_out * tile_out)
     return "pictures are smaller than tiles";
@@ -88,9 +99,7 @@ void plan(const NodeSpec &node, KernelNeeds &needs) {
   const Tensor &weight = node.inputs[Convolution::weight];
   const Cut cut = cut_of(weight, *node.output, node.threads);
   needs.weight_form[Convolution::weight] = WeightForm::packed;
-  needs.packed_bytes[Convolution::weight] =
-      sizeof(float) *
-      (size_t)(Panels{weight.shape[0]}.padded() * positions * weight.shape[1] * weight.shape[2]);
+  needs.packed_bytes[Convolution::weight] = weight_bytes(weight);
   needs.scratch_bytes =
       source_bytes<F32>(node.inputs[Convolution::x], node.inputs[Convolution::cache]) +
       sizeof(float) * (size_t)(node.threads * Workspace::floats(weight, cut));
