@@ -12,7 +12,8 @@
 //   -> y       f32 [F', H', W', Co]; may be residual itself, never x
 //              F' = (padFront + F - kt) / strideT + 1, H' = (padTop + upsample·H + padBottom - kh)
 //              / strideH + 1, W' alike, rounded down
-// upsample is 1 or 2. Products are summed in float32 in an order that depends on Ci, kt, kh, kw.
+// upsample is 1 or 2. Products are summed in float32 in an order that depends on Ci, kt, kh, kw, and for
+// 3x3 kernels on the pixel's place in the frame.
 #pragma once
 
 #include "ops/activation_kind.h"
