@@ -9,7 +9,16 @@ import {
   writeModel,
   writePipeline,
 } from './pipelines/tiny-folder.js';
-import { cogvideox, flux, hunyuan, latte, mochi, pixart, sd3 } from './pipelines/tiny-pipelines.js';
+import {
+  cogvideox,
+  flux,
+  hunyuan,
+  latte,
+  ltx,
+  mochi,
+  pixart,
+  sd3,
+} from './pipelines/tiny-pipelines.js';
 
 const folder = await temporaryFolder();
 afterAll(folder.remove);
@@ -51,7 +60,7 @@ it('tells parameters and memory of each component and of all', async () => {
   expect(info.defaults).toMatchObject({ width: 1024, numFrames: 1, steps: 28, guidanceScale: 3.5 });
 });
 
-const everyModel = [cogvideox, flux, hunyuan, latte, mochi, pixart, sd3].flatMap((tiny) =>
+const everyModel = [cogvideox, flux, hunyuan, latte, ltx, mochi, pixart, sd3].flatMap((tiny) =>
   Object.entries(tiny.models).map(
     ([name, model]) => [tiny.className, name, tiny, ...model] as const,
   ),

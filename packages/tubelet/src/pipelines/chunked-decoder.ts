@@ -9,7 +9,6 @@ import {
   upload,
 } from '@tubelet/runtime';
 import { joined, type LatentSize } from './model-calls.js';
-import type { DecodeOptions } from './pipeline.js';
 import { disposeAll, latentTile, runSized, tilesOf } from './sized-plans.js';
 
 /** One chunk of latent frames of a clip, or of a tile of it. */
@@ -43,7 +42,7 @@ export async function* decodeChunks(
   size: LatentSize,
   cut: TilePlan | undefined,
   space: number,
-  { signal }: DecodeOptions,
+  { signal }: RunOptions,
 ): AsyncGenerator<Float32Array> {
   const tiles = tilesOf(cut, size.height, size.width);
   if (!cut) {

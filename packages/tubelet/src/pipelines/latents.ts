@@ -5,6 +5,7 @@ import {
   type GrowingPlan,
   growingPlan,
   type RunOptions,
+  readFloat32,
   upload,
   weightsOf,
 } from '@tubelet/runtime';
@@ -35,6 +36,8 @@ export interface LatentMath {
    * @param stream which of the seed's independent sequences
    */
   noise(seed: number, stream: number, elements: number, into: Buffer): Promise<void>;
+  /** The same as values. */
+  noiseValues(seed: number, stream: number, elements: number): Promise<Float32Array>;
 }
 
 export function latentMath(device: Device): LatentMath {
@@ -46,6 +49,16 @@ export function latentMath(device: Device): LatentMath {
   };
   const holding = growingPlan(device, heldLatents(), noWeights);
   const drawing = growingPlan(device, noiseLatents(), noWeights);
+
+  const noise: LatentMath['noise'] = async (seed, stream, elements, into) => {
+    const words = Int32Array.of(seed | 0, Math.floor(seed / 2 ** 32) | 0, stream, 0);
+    const key = await upload(device, words);
+    try {
+      await drawing.run({ inputs: { key }, outputs: { y: into } }, { elements });
+    } finally {
+      key.dispose();
+    }
+  };
 
   return {
     async combine(terms, elements, into, options) {
@@ -68,15 +81,14 @@ export function latentMath(device: Device): LatentMath {
       const inputs = { latents, mask, values };
       await holding.run({ inputs, outputs: { y: into } }, { elements }, options);
     },
-    async noise(seed, stream, elements, into) {
-      const key = await upload(
-        device,
-        Int32Array.of(seed | 0, Math.floor(seed / 2 ** 32) | 0, stream, 0),
-      );
+    noise,
+    async noiseValues(seed, stream, elements) {
+      const values = device.allocate(elements * Float32Array.BYTES_PER_ELEMENT);
       try {
-        await drawing.run({ inputs: { key }, outputs: { y: into } }, { elements });
+        await noise(seed, stream, elements, values);
+        return await readFloat32(values);
       } finally {
-        key.dispose();
+        values.dispose();
       }
     },
   };

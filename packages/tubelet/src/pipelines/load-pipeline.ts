@@ -8,6 +8,7 @@ import { fluxDefaults, loadFluxPipeline } from './flux/pipeline.js';
 import type { GenerationDefaults } from './generation-defaults.js';
 import { hunyuanDefaults, loadHunyuanPipeline } from './hunyuan/pipeline.js';
 import { latteDefaults, loadLattePipeline } from './latte/pipeline.js';
+import { loadLtxPipeline, ltxDefaults } from './ltx/pipeline.js';
 import { loadMochiPipeline, mochiDefaults } from './mochi/pipeline.js';
 import { componentClass, type ModelFolder, openModelFolder } from './model-folder.js';
 import type { Pipeline, PipelineOptions } from './pipeline.js';
@@ -73,6 +74,16 @@ const latte: PipelineClass = {
   load: loadLattePipeline,
 };
 
+const ltx: PipelineClass = {
+  components: {
+    text_encoder: ['T5EncoderModel'],
+    transformer: ['LTXVideoTransformer3DModel'],
+    vae: ['AutoencoderKLLTXVideo'],
+  },
+  defaults: ltxDefaults,
+  load: loadLtxPipeline,
+};
+
 const mochi: PipelineClass = {
   components: {
     text_encoder: ['T5EncoderModel'],
@@ -132,6 +143,8 @@ export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
   FluxPipeline: flux,
   HunyuanVideoPipeline: hunyuan,
   LattePipeline: latte,
+  LTXImageToVideoPipeline: ltx,
+  LTXPipeline: ltx,
   MochiPipeline: mochi,
   PixArtAlphaPipeline: pixart(120),
   PixArtSigmaPipeline: pixart(300),

@@ -69,6 +69,9 @@ export interface PipelineOptions extends TransformerOptions {
 export interface DecodeOptions extends RunOptions {
   /** In overlapping tiles: less memory, other values at the seams. */
   readonly tiling: boolean;
+  /** Of decoders that are told one. */
+  readonly decodeTimestep: number;
+  readonly decodeNoiseScale: number;
 }
 
 /** Some latent frames that stay as they are: [channels, held frames, height, width], the first ones. */
@@ -177,7 +180,7 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
 
 async function decodeFrames(
   family: Pick<Family<unknown>, 'decode' | 'sizes'>,
-  { onProgress, signal, tiling = false }: GenerateRequest,
+  { onProgress, signal, tiling = false, ...request }: GenerateRequest,
   checked: CheckedRequest,
   latents: Float32Array,
 ): Promise<Uint8Array[]> {
@@ -186,7 +189,9 @@ async function decodeFrames(
   const total = checked.latent.frames - checked.padding;
   let done = 0;
   onProgress?.({ stage: 'decode', done, total });
-  for await (const chunk of family.decode(latents, checked, { signal, tiling })) {
+  const { decodeTimestep = 0, decodeNoiseScale = decodeTimestep } = request;
+  const options = { signal, tiling, decodeTimestep, decodeNoiseScale };
+  for await (const chunk of family.decode(latents, checked, options)) {
     const bytes = toBytes(chunk);
     const size = checked.width * checked.height * 3;
     for (let at = 0; at < bytes.length; at += size) frames.push(bytes.slice(at, at + size));

@@ -37,6 +37,12 @@ export interface GenerateRequest {
   /** 1 or less is no guidance, at half the cost. */
   readonly guidanceScale?: number;
   /**
+   * LTX-Video with a decoder that is told a timestep: that timestep, 0 to 1. @defaultValue 0
+   */
+  readonly decodeTimestep?: number;
+  /** The same: how much noise is mixed into the latents before they are decoded, 0 to 1. @defaultValue the decode timestep */
+  readonly decodeNoiseScale?: number;
+  /**
    * CogVideoX: a guidance scale that follows the timestep, diffusers' `use_dynamic_cfg`.
    * @defaultValue false
    */
@@ -152,6 +158,8 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   trueGuidanceScale: true,
   dynamicGuidance: true,
   guidanceChannels: true,
+  decodeTimestep: true,
+  decodeNoiseScale: true,
   scheduler: true,
   cache: true,
   seed: true,
@@ -200,7 +208,8 @@ export function checkRequest(
   const { width = defaults.width, height = defaults.height } = request;
   const { numFrames = defaults.numFrames, fps = defaults.fps, steps = defaults.steps } = request;
   const { guidanceScale = defaults.guidanceScale, seed = randomSeed(), latents } = request;
-  const { trueGuidanceScale = 1 } = request;
+  const { trueGuidanceScale = 1, decodeTimestep = 0 } = request;
+  const { decodeNoiseScale = decodeTimestep } = request;
 
   if (request.cache !== undefined) checkStepCache(request.cache);
   const [patchT, patchH, patchW] = rules.patchSize;
@@ -215,6 +224,8 @@ export function checkRequest(
   require(isWhole(steps, 1, mostSteps), 'steps', `1 to ${mostSteps}`, steps);
   for (const [name, scale] of Object.entries({ guidanceScale, trueGuidanceScale }))
     require(Number.isFinite(scale) && scale >= 0, name, 'a number from 0', scale);
+  for (const [name, value] of Object.entries({ decodeTimestep, decodeNoiseScale }))
+    require(value >= 0 && value <= 1, name, 'a number from 0 to 1', value);
   require(isWhole(
     seed,
     0,

@@ -9,6 +9,7 @@ import {
   flux,
   hunyuan,
   latte,
+  ltx,
   mochi,
   pixart,
   sd3,
@@ -21,6 +22,7 @@ interface FamilyCase {
   readonly frames: number;
   /** Whether the scheduler adds noise on the way. */
   readonly draws?: boolean;
+  readonly takesImage?: boolean;
   /** What makes a request larger than a tile. */
   readonly large?: Partial<GenerateRequest>;
 }
@@ -33,6 +35,7 @@ const families = {
   flux: { tiny: flux, request: image, frames: 1 },
   hunyuan: { tiny: hunyuan, request: clip, frames: 9, large: { height: 272, numFrames: 21 } },
   latte: { tiny: latte, request: { ...image, width: 32, numFrames: 3 }, frames: 3 },
+  ltx: { tiny: ltx, request: clip, frames: 9, large: { width: 520 }, takesImage: true },
   mochi: { tiny: mochi, request: { ...clip, numFrames: 13 }, frames: 13, large: { width: 272 } },
   pixart: { tiny: pixart, request: image, frames: 1 },
   sd3: { tiny: sd3, request: image, frames: 1 },
@@ -57,7 +60,13 @@ afterAll(async () => {
 
 describe.for(Object.keys(families) as Family[])('%s', (name) => {
   const pipe = () => pipes.get(name)!;
-  const { request, frames: count, draws = false, large = {} }: FamilyCase = families[name];
+  const {
+    request,
+    frames: count,
+    draws = false,
+    large = {},
+    takesImage = false,
+  }: FamilyCase = families[name];
   const { width: wide = 0, height: high = 0 } = request;
 
   it('makes frames of the size asked for', async () => {
@@ -126,7 +135,29 @@ describe.for(Object.keys(families) as Family[])('%s', (name) => {
     ['a cache', { cache: { kind: 'first-block', threshold: 0.1 } }, /kind must be = taylor/],
     ['a scale', { guidanceScale: -1 }, /guidanceScale must be = a number from 0/],
   ];
-  it.for(refused)('refuses %s', async ([, change, message]) => {
-    await expect(pipe().generate({ ...request, ...change })).rejects.toThrow(message);
+  it.for(refused.filter(([what]) => !(takesImage && what === 'an image')))(
+    'refuses %s',
+    async ([, change, message]) => {
+      await expect(pipe().generate({ ...request, ...change })).rejects.toThrow(message);
+    },
+  );
+
+  // Only models with a timestep for each frame take one.
+  it.skipIf(!takesImage)('holds the first latent frame of an image', async () => {
+    const picture = {
+      data: new Float32Array(wide * high * 3).fill(0.25),
+      width: wide,
+      height: high,
+    };
+    const [a, b] = [
+      await pipe().generate({ ...request, image: picture }),
+      await pipe().generate({ ...request, image: picture, prompt: 'a' }),
+    ];
+    const { latents } = await pipe().generate(request);
+    const area = latents.length / 8 / 5;
+    const first = (values: Float32Array) => values.filter((_, i) => i % (5 * area) < area);
+    expect(first(a.latents)).toEqual(first(b.latents));
+    expect(first(a.latents)).not.toEqual(first(latents));
+    expect(a.latents).not.toEqual(b.latents);
   });
 });

@@ -266,3 +266,46 @@ export const mochi: TinyPipeline = {
   tokenizers: { tokenizer: 't5' },
   scheduler: { _class_name: 'FlowMatchEulerDiscreteScheduler', invert_sigmas: true },
 };
+
+const ltxVae = {
+  latent_channels: 8,
+  block_out_channels: [8, 8],
+  down_block_types: ['LTXVideoDownBlock3D', 'LTXVideoDownBlock3D'],
+  layers_per_block: [1, 1, 1],
+  spatio_temporal_scaling: [true, false],
+  decoder_block_out_channels: [8, 8],
+  decoder_layers_per_block: [1, 1, 1],
+  decoder_spatio_temporal_scaling: [true, false],
+  downsample_type: ['conv', 'conv'],
+  decoder_inject_noise: [true, false, false],
+  upsample_residual: [true, false],
+  upsample_factor: [1, 1],
+  timestep_conditioning: true,
+};
+
+export const ltx: TinyPipeline = {
+  className: 'LTXPipeline',
+  models: {
+    text_encoder: ['T5EncoderModel', t5],
+    transformer: [
+      'LTXVideoTransformer3DModel',
+      {
+        ...attention,
+        in_channels: 8,
+        out_channels: 8,
+        cross_attention_dim: 24,
+        caption_channels: 24,
+      },
+    ],
+    vae: ['AutoencoderKLLTXVideo', ltxVae],
+  },
+  tokenizers: { tokenizer: 't5' },
+  scheduler: {
+    _class_name: 'FlowMatchEulerDiscreteScheduler',
+    use_dynamic_shifting: true,
+    base_shift: 0.95,
+    max_shift: 2.05,
+    base_image_seq_len: 1024,
+    shift_terminal: 0.1,
+  },
+};

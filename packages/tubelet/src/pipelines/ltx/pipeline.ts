@@ -1,0 +1,122 @@
+import { ltxCheckpoint, ltxTransformer, packLtx, parseLtxConfig } from '@tubelet/models';
+import { type Device, growingPlan } from '@tubelet/runtime';
+import { readDTypes } from '../dtypes.js';
+import { firstFramePixels } from '../first-frame.js';
+import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
+import { latentMath } from '../latents.js';
+import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
+import type { ModelFolder } from '../model-folder.js';
+import {
+  createPipeline,
+  type Pipeline,
+  type PipelineOptions,
+  requireMatching,
+} from '../pipeline.js';
+import { type EncodedPrompt, encodeRequest } from '../prompts.js';
+import { chooseScheduler, flowSchedule } from '../scheduler.js';
+import { loadT5Prompts } from '../t5-prompts.js';
+import { openTransformerWeights } from '../transformer-weights.js';
+import { loadLtxAutoencoder } from './autoencoder.js';
+
+/** Those of diffusers' LTXPipeline. */
+export function ltxDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
+  return readGenerationDefaults(folder, {
+    width: 704,
+    height: 512,
+    numFrames: 161,
+    fps: 25,
+    steps: 50,
+    guidanceScale: 3,
+    maxSequenceLength: 128,
+  });
+}
+
+/**
+ * LTX-Video: text to video, and image to video with the first latent frame held (diffusers 0.42.1, LTXPipeline and
+ * LTXImageToVideoPipeline, which are for the same folders). The model sees the frame rate.
+ */
+export async function loadLtxPipeline(
+  device: Device,
+  folder: ModelFolder,
+  { maxSequenceLength, dtype, ...files }: PipelineOptions,
+  defaults: GenerationDefaults,
+): Promise<Pipeline> {
+  const dtypes = readDTypes(dtype, device);
+  const [schedulerConfig, config] = await Promise.all([
+    folder.json('scheduler', 'scheduler_config.json'),
+    folder.json('transformer', 'config.json').then(parseLtxConfig),
+  ]);
+  chooseScheduler(schedulerConfig, undefined);
+  const weights = await openTransformerWeights(folder, files, ltxCheckpoint(config));
+  const math = latentMath(device);
+  const [prompts, autoencoder] = await Promise.all([
+    loadT5Prompts(device, folder, {
+      maxLength: maxSequenceLength ?? defaults.maxSequenceLength,
+      padding: 'attended',
+      precision: dtypes.textEncoder,
+    }),
+    loadLtxAutoencoder(device, math, folder, dtypes.vae),
+  ]);
+  const { latentChannels, outChannels, space, time, timestepConditioning } = autoencoder.config;
+  requireMatching([
+    ['caption_channels of the transformer', prompts.dim, config.captionChannels],
+    ['in_channels of the transformer', latentChannels, config.inChannels],
+    ['out_channels of the transformer', latentChannels, config.outChannels],
+    ['out_channels of the autoencoder', 3, outChannels],
+  ]);
+  const plan = growingPlan(device, ltxTransformer(config), weights, {
+    precision: dtypes.transformer,
+  });
+  const { patchSizeT, patchSize } = config;
+
+  return createPipeline<EncodedPrompt>({
+    device,
+    math,
+    defaults,
+    takes: [
+      'prompt',
+      'negativePrompt',
+      'numFrames',
+      'image',
+      ...(timestepConditioning ? (['decodeTimestep', 'decodeNoiseScale'] as const) : []),
+    ],
+    sizes: { space, time, patchSize: [patchSizeT, patchSize, patchSize], latentChannels },
+    weights: [...prompts.weights, weights, autoencoder.weights],
+    prompts,
+    schedule({ scheduler }, { steps, latent }) {
+      const tokens = latent.frames * latent.height * latent.width;
+      const sigmas = Array.from({ length: steps }, (_, i) => 1 - i / steps);
+      return flowSchedule(schedulerConfig, scheduler, steps, tokens, sigmas);
+    },
+    condition: (request, checked) => encodeRequest(prompts, request, checked),
+    async hold({ image, signal, onProgress }, { width, height, seed }) {
+      if (image === undefined) return undefined;
+      onProgress?.({ stage: 'image', done: 0, total: 1 });
+      const pixels = await firstFramePixels(image, width, height);
+      const values = await autoencoder.encodeImage(pixels, height, width, { seed, signal });
+      onProgress?.({ stage: 'image', done: 1, total: 1 });
+      return { frames: 1, values };
+    },
+    async prepare({ latent, fps }, branches, held) {
+      const tokenFrames = latent.frames / patchSizeT;
+      const rowOf = Array.from({ length: tokenFrames }, (_, i) => (i === 0 ? 1 : 0));
+      const clips = branches.map(({ ids }) => ({
+        ...latent,
+        textTokens: ids.length,
+        scale: [time / fps, space, space] as const,
+        ...(held && { rows: 2, rowOf }),
+      }));
+      const { sizes, inputs } = packLtx(config, clips);
+      // The text is encoded with its padding, and attended without.
+      const texts = branches.map(({ ids, embeddings }) =>
+        embeddings.subarray(0, ids.length * prompts.dim),
+      );
+      const packed = { sizes: { ...sizes }, inputs: { ...inputs, text: joined(texts) } };
+      const rows = (timestep: number) =>
+        branches.flatMap(() => (held ? [timestep, 0] : [timestep]));
+      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+    },
+    decode: (latents, { latent, seed }, options) =>
+      autoencoder.decode(latents, latent, { ...options, seed }),
+  });
+}
