@@ -4,15 +4,31 @@ import {
   clipTextEncoder,
   cogvideoxTransformer,
   fluxTransformer,
+  hunyuanTransformer,
+  latte as latteGraph,
+  llamaEncoder,
+  ltxTransformer,
+  mochiCheckpoint,
+  mochiTransformer,
   packClipTexts,
   packCogvideox,
   packFlux,
+  packHunyuan,
+  packLatte,
+  packLlamaTexts,
+  packLtx,
+  packMochi,
   packPixart,
   packSd3,
   packTexts,
   parseClipTextConfig,
   parseCogvideoxConfig,
   parseFluxConfig,
+  parseHunyuanConfig,
+  parseLatteConfig,
+  parseLlamaConfig,
+  parseLtxConfig,
+  parseMochiConfig,
   parsePixartConfig,
   parseSd3Config,
   parseTextEncoderConfig,
@@ -23,8 +39,9 @@ import {
 import { interpret, randomWeights } from '@tubelet/testing';
 import { type GenerateRequest, loadPipeline, loadTokenizer } from 'tubelet';
 import { afterAll, expect, it } from 'vitest';
+import { hunyuanTemplate } from '../../src/pipelines/hunyuan/prompts.js';
 import { type TinyPipeline, temporaryFolder, writePipeline } from './tiny-folder.js';
-import { cogvideox15, flux, pixart, sd3 } from './tiny-pipelines.js';
+import { cogvideox15, flux, hunyuan, latte, ltx, mochi, pixart, sd3 } from './tiny-pipelines.js';
 
 /*
  * Each pipeline once more, as its original's page has it: texts encoded one by one, branches predicted one by one, everything in
@@ -84,6 +101,7 @@ interface Original {
 type Ids = Readonly<Record<string, readonly number[]>>;
 
 const text = { prompt: 'the cats', negativePrompt: 'a cat', seed: 1, steps: 2 };
+const clipSize = { width: 32, height: 48, numFrames: 9 };
 
 const originals: Readonly<Record<string, Original>> = {
   PixArt: {
@@ -166,6 +184,78 @@ const originals: Readonly<Record<string, Original>> = {
       return out;
     },
   },
+  HunyuanVideo: {
+    tiny: hunyuan,
+    request: { ...text, ...clipSize, guidanceScale: 5, trueGuidanceScale: 2 },
+    size: [4, 3, 6, 4],
+    schedule: { sigmas: [1, 0.5] },
+    async predict(latents, t, ids) {
+      const llama = parseLlamaConfig(configOf(hunyuan, 'text_encoder'));
+      const packed = packLlamaTexts(llama, [{ ids: ids.tokenizer! }]);
+      const blocks = llamaEncoder(llama, { blocks: 1 });
+      const hidden = await run(blocks, packed.inputs, packed.sizes, 'hidden');
+      const { tokens: cut } = hunyuanTemplate;
+      const words = padded(ids.tokenizer_2!, 12, pad.clip);
+      const pooled = await clip(hunyuan, 'text_encoder_2', words, 'pooled');
+      const config = parseHunyuanConfig(configOf(hunyuan, 'transformer'));
+      const textTokens = ids.tokenizer!.length - cut;
+      const { inputs, sizes } = packHunyuan(config, [
+        { frames: 3, height: 6, width: 4, textTokens },
+      ]);
+      const conditions = { timestep: [t], guidance: [5000], pooled };
+      const given = { ...inputs, ...conditions, latents, text: hidden.subarray(cut * 16) };
+      return run(hunyuanTransformer(config), given, sizes);
+    },
+  },
+  Latte: {
+    tiny: latte,
+    request: { ...text, width: 32, height: 48, numFrames: 3, guidanceScale: 3 },
+    size: [4, 3, 6, 4],
+    schedule: {},
+    async predict(latents, t, { tokenizer: ids }, prompt) {
+      const config = parseLatteConfig(configOf(latte, 'transformer'));
+      const all = await t5(latte, 'text_encoder', padded(ids!, length, pad.t5), ids!.length);
+      const textTokens = prompt.tokenizer!.length;
+      const { inputs, sizes } = packLatte(config, [{ frames: 3, height: 6, width: 4, textTokens }]);
+      const embeddings = all.subarray(0, 24 * textTokens);
+      const given = { ...inputs, latents, timestep: [t], text: embeddings };
+      return (await run(latteGraph(config), given, sizes)).subarray(0, latents.length);
+    },
+  },
+  LTX: {
+    tiny: ltx,
+    request: { ...text, ...clipSize, fps: 20, guidanceScale: 3 },
+    size: [8, 5, 6, 4],
+    schedule: { sigmas: [1, 0.5], mu: 0.95 + ((120 - 1024) * (2.05 - 0.95)) / (4096 - 1024) },
+    async predict(latents, t, { tokenizer: ids }) {
+      const config = parseLtxConfig(configOf(ltx, 'transformer'));
+      const all = await t5(ltx, 'text_encoder', padded(ids!, length, pad.t5));
+      const size = { frames: 5, height: 6, width: 4, textTokens: ids!.length };
+      const { inputs, sizes } = packLtx(config, [{ ...size, scale: [2 / 20, 8, 8] }]);
+      const embeddings = all.subarray(0, 24 * ids!.length);
+      const given = { ...inputs, latents, timestep: [t], text: embeddings };
+      return run(ltxTransformer(config), given, sizes);
+    },
+  },
+  Mochi: {
+    tiny: mochi,
+    // An empty negative prompt is no text at all.
+    request: { ...text, ...clipSize, negativePrompt: '', numFrames: 13, guidanceScale: 3 },
+    size: [4, 3, 6, 4],
+    schedule: { sigmas: [1, 0.975] },
+    async predict(latents, t, { tokenizer: ids }, prompt) {
+      const config = parseMochiConfig(configOf(mochi, 'transformer'));
+      const { graphs } = mochiCheckpoint(config);
+      const frequencies = randomWeights(graphs).get('pos_frequencies')!.values;
+      const textTokens = ids === prompt.tokenizer ? ids!.length : 0;
+      const size = { frames: 3, height: 6, width: 4, textTokens };
+      const { inputs, sizes } = packMochi(config, [size], frequencies);
+      const embeddings =
+        textTokens === 0 ? new Float64Array(24) : await t5(mochi, 'text_encoder', ids!);
+      const given = { ...inputs, latents, timestep: [t], text: embeddings };
+      return run(mochiTransformer(config), given, sizes);
+    },
+  },
   'CogVideoX 1.5': {
     tiny: cogvideox15,
     request: { ...text, width: 32, height: 48, numFrames: 9, guidanceScale: 2 },
@@ -192,11 +282,11 @@ it.for(Object.entries(originals))(
     const idsOf = async (prompt: string): Promise<Ids> => {
       const names = Object.entries(tiny.tokenizers ?? {});
       const encoded = names.map(async ([tokenizer, kind]) => {
-        const maxLength = kind === 'clip' ? 12 : length;
-        return [
-          tokenizer,
-          (await loadTokenizer(join(directory, tokenizer))).encode(prompt, { maxLength }).ids,
-        ];
+        const { encode } = await loadTokenizer(join(directory, tokenizer));
+        const { before, after, tokens } = hunyuanTemplate;
+        const whole = kind === 'llama' ? before + prompt + after : prompt;
+        const maxLength = { clip: 12, t5: length, llama: tokens + length }[kind];
+        return [tokenizer, encode(whole, { maxLength }).ids];
       });
       return Object.fromEntries(await Promise.all(encoded));
     };
