@@ -274,6 +274,7 @@ test.each([
     'num_attention_heads times attention_head_dim must be = at most 65536',
     { num_attention_heads: 1024, attention_head_dim: 128 },
   ],
+  ['freq_shift must be = below 960, half of the features, got 960', { freq_shift: 960 }],
   ['sample_height must be = at least patch_size 2, got 1', { sample_height: 1 }],
   ['spatial_interpolation_scale must be = above 0, got 0', { spatial_interpolation_scale: 0 }],
   ['options must be = those this model has, got "qk_norm"', { qk_norm: true }],

@@ -104,6 +104,9 @@ export function parseCogvideoxConfig(json: unknown): CogvideoxConfig {
   require(flat, 'patch_size_t', 'null where positions are added', config.patchSizeT);
   const sums = config.ofsDim === null || config.ofsDim === config.timeDim;
   require(sums, 'ofs_embed_dim', `null or time_embed_dim ${config.timeDim}`, config.ofsDim);
+  const features = Math.floor(Math.min(hiddenSize, config.ofsDim ?? hiddenSize) / 2);
+  const shifts = config.freqShift < features;
+  require(shifts, 'freq_shift', `below ${features}, half of the features`, config.freqShift);
   for (const [key, side] of [
     ['sample_height', config.trained.height],
     ['sample_width', config.trained.width],
