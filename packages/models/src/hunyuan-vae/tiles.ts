@@ -1,4 +1,5 @@
 import { TubeletError } from '@tubelet/graph';
+import type { ClipSize } from '../packing.js';
 import { planTilesOrWhole, scaledTile, type TilePlan, type TileSize } from '../vae/tiles.js';
 import { type HunyuanVaeConfig, spaceFactorOf, timeFactor } from './config.js';
 
@@ -17,13 +18,6 @@ export const hunyuanTileSize: HunyuanTileSize = {
   strideHeight: 192,
   strideWidth: 192,
 };
-
-/** Frames, rows and columns of the source: latents when decoding, pictures when encoding. */
-export interface ClipSize {
-  readonly frames: number;
-  readonly height: number;
-  readonly width: number;
-}
 
 /** How a clip is cut into spans of frames. Each but the first begins with a frame that only its past needs. */
 export interface SpanPlan {
