@@ -1,4 +1,4 @@
-// Timestep embedding: float32 arguments, functions in double rounded once, as the CPU does it. There
+// Timestep embedding: float32 arguments, sin and cos in double rounded once, as the CPU does it. There
 // are few rows, so that double precision costs nothing.
 #include "device/items.cuh"
 #include "kernel_support.h"
@@ -19,6 +19,25 @@ struct Node {
   bool is_cos_first;
 };
 
+/// a · b + c rounded to float32, as the CPU does it: the product is exact in double.
+__device__ float multiply_add(float a, float b, float c) {
+  return float(double(a) * double(b) + double(c));
+}
+
+/// e(x) of the op's formula; the ends are 0 and infinity in float32.
+__device__ float exponential(float x) {
+  constexpr float steps = 0x1.715476p+4f, high_step = 0x1.62e43p-5f, low_step = -0x1.05c61p-33f;
+  constexpr float square = 0x1.0001ecp-1f, cube = 0x1.55570ap-3f;
+  x = fminf(fmaxf(x, -150.0f), 150.0f);
+  const float k = float(floor(double(__fmul_rn(x, steps)) + 0.5));
+  const float r = multiply_add(-k, low_step, multiply_add(-k, high_step, x));
+  const float p = multiply_add(__fmul_rn(r, r), multiply_add(cube, r, square), r);
+  const float octave = floorf(k / 16.0f);
+  const double power = exp2(double(k) / 16.0 - double(octave));
+  const float high = float(power), low = float(power - double(high));
+  return float(ldexp(double(high + multiply_add(high, p, low)), int(octave)));
+}
+
 __global__ void timestep_embedding(const Node node) {
   const uint32_t half = uint32_t(node.dim / 2), by_row = uint32_t(node.dim - half);
   each_item(node.rows * by_row, [&](uint32_t item) {
@@ -29,7 +48,7 @@ __global__ void timestep_embedding(const Node node) {
       return;
     }
     const float exponent = __fdiv_rn(__fmul_rn(node.rate, float(i)), node.steps);
-    const float frequency = float(exp(double(exponent)));
+    const float frequency = exponential(exponent);
     const float angle = __fmul_rn(node.scale, __fmul_rn(node.timestep[row], frequency));
     double sine, cosine;
     sincos(double(angle), &sine, &cosine);

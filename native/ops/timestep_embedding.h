@@ -1,12 +1,16 @@
 // Sinusoidal embedding of timesteps: get_timestep_embedding of diffusers 0.42.1. half = dim / 2:
-//   frequency[i] = exp(-ln(maxPeriod) · i / (half - downscaleFreqShift))       0 <= i < half
+//   frequency[i] = e(-ln(maxPeriod) · i / (half - downscaleFreqShift))         0 <= i < half
 //   angle[i] = scale · (timestep · frequency[i])
 //   y = [cos(angle), sin(angle)], or sin first where flipSinToCos is 0; an odd dim ends with a 0
 //   timestep  f32 [R], model time (0 to 1000 for most models)
 //   -> y      f32 [R, dim]
 // Every operation is rounded to float32 as PyTorch does it (in double the angles differ by 3e-5 at
-// timestep 999); exp, sin and cos are those of the float32 argument, rounded once. Good for angles
-// up to 1e6.
+// timestep 999); sin and cos are those of the float32 argument, rounded once. e is exp to 0.53 units
+// in the last place, and rounds as PyTorch's on x86 does wherever a golden can tell; a guidance of
+// thousands magnifies that. With k = x · 16/ln 2 rounded to a whole number, r = x - k · ln 2/16:
+//   e(x) = 2^(k/16) + 2^(k/16) · (r + r² · (0.50001466 + 0.16666992 · r))
+// a fused multiply-add at a time, ln 2/16 and the power of two in two float32 each.
+// Good for angles up to 1e6.
 #pragma once
 
 #include "ops/op.h"

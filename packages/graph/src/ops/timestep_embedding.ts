@@ -19,7 +19,7 @@ export const timestepEmbeddingOp = defineOp({
 /**
  * Sinusoidal features of the timestep, all in float32 as diffusers' get_timestep_embedding (0.42.1):
  * f_i = exp(-ln(maxPeriod)·i / (dim/2 - downscaleFreqShift)), features cos(scale·t·f_i), sin(scale·t·f_i);
- * sin first without flipSinToCos. An odd dim ends with a zero.
+ * sin first without flipSinToCos. An odd dim ends with a zero. exp rounds as PyTorch's on x86: native/ops/timestep_embedding.h.
  *
  * @param timestep [R]
  * @returns [R, dim]
