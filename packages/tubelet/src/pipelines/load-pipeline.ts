@@ -138,6 +138,7 @@ const flux: PipelineClass = {
 
 /** By diffusers' names of the pipelines. */
 export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
+  CogVideoXImageToVideoPipeline: cogvideox,
   CogVideoXPipeline: cogvideox,
   DiTPipeline: dit,
   FluxPipeline: flux,

@@ -6,6 +6,7 @@ import { type TinyPipeline, temporaryFolder, writePipeline } from './tiny-folder
 import {
   cogvideox,
   cogvideox15,
+  cogvideoxImage,
   flux,
   hunyuan,
   latte,
@@ -20,22 +21,34 @@ interface FamilyCase {
   readonly tiny: TinyPipeline;
   readonly request: GenerateRequest;
   readonly frames: number;
-  /** Whether the scheduler adds noise on the way. */
+  /** Whether the seed matters beside given latents: to a scheduler that adds noise, or to an image's encoding. */
   readonly draws?: boolean;
-  readonly takesImage?: boolean;
+  /** What becomes of an image: a first frame that is held, or channels beside the latents. */
+  readonly image?: 'held' | 'beside';
   /** What makes a request larger than a tile. */
   readonly large?: Partial<GenerateRequest>;
 }
 
 const image: GenerateRequest = { prompt: 'the cat', width: 64, height: 48, steps: 2, seed: 5 };
 const clip: GenerateRequest = { ...image, width: 32, numFrames: 9 };
+function grey(byte: number) {
+  return { data: new Uint8Array(32 * 48 * 3).fill(byte), width: 32, height: 48 };
+}
+
 const families = {
   cogvideox: { tiny: cogvideox, request: clip, frames: 9, draws: true },
   cogvideox15: { tiny: cogvideox15, request: clip, frames: 9 },
+  cogvideoxImage: {
+    tiny: cogvideoxImage,
+    request: { ...clip, image: grey(60) },
+    frames: 9,
+    draws: true,
+    image: 'beside',
+  },
   flux: { tiny: flux, request: image, frames: 1 },
   hunyuan: { tiny: hunyuan, request: clip, frames: 9, large: { height: 272, numFrames: 21 } },
   latte: { tiny: latte, request: { ...image, width: 32, numFrames: 3 }, frames: 3 },
-  ltx: { tiny: ltx, request: clip, frames: 9, large: { width: 520 }, takesImage: true },
+  ltx: { tiny: ltx, request: clip, frames: 9, large: { width: 520 }, image: 'held' },
   mochi: { tiny: mochi, request: { ...clip, numFrames: 13 }, frames: 13, large: { width: 272 } },
   pixart: { tiny: pixart, request: image, frames: 1 },
   sd3: { tiny: sd3, request: image, frames: 1 },
@@ -65,7 +78,7 @@ describe.for(Object.keys(families) as Family[])('%s', (name) => {
     frames: count,
     draws = false,
     large = {},
-    takesImage = false,
+    image: role,
   }: FamilyCase = families[name];
   const { width: wide = 0, height: high = 0 } = request;
 
@@ -135,7 +148,7 @@ describe.for(Object.keys(families) as Family[])('%s', (name) => {
     ['a cache', { cache: { kind: 'first-block', threshold: 0.1 } }, /kind must be = taylor/],
     ['a scale', { guidanceScale: -1 }, /guidanceScale must be = a number from 0/],
   ];
-  it.for(refused.filter(([what]) => !(takesImage && what === 'an image')))(
+  it.for(refused.filter(([what]) => !(role && what === 'an image')))(
     'refuses %s',
     async ([, change, message]) => {
       await expect(pipe().generate({ ...request, ...change })).rejects.toThrow(message);
@@ -143,7 +156,7 @@ describe.for(Object.keys(families) as Family[])('%s', (name) => {
   );
 
   // Only models with a timestep for each frame take one.
-  it.skipIf(!takesImage)('holds the first latent frame of an image', async () => {
+  it.skipIf(role !== 'held')('holds the first latent frame of an image', async () => {
     const picture = {
       data: new Float32Array(wide * high * 3).fill(0.25),
       width: wide,
@@ -159,5 +172,15 @@ describe.for(Object.keys(families) as Family[])('%s', (name) => {
     expect(first(a.latents)).toEqual(first(b.latents));
     expect(first(a.latents)).not.toEqual(first(latents));
     expect(a.latents).not.toEqual(b.latents);
+  });
+
+  // Only models that are conditioned by an image need one.
+  it.skipIf(role !== 'beside')('sees the image, and refuses to be without one', async () => {
+    const { latents } = await pipe().generate(request);
+    const other = await pipe().generate({ ...request, image: grey(200) });
+    expect(other.latents).not.toEqual(latents);
+    await expect(pipe().generate({ ...request, image: undefined })).rejects.toThrow(
+      /image must be = given for this model, got none/,
+    );
   });
 });

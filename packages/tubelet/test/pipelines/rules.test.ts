@@ -3,6 +3,7 @@ import { classifierFree, denoise, schedulerFromConfig, unguided } from '@tubelet
 import {
   clipTextEncoder,
   cogvideoxTransformer,
+  cogvideoxVaeEncoder,
   fluxTransformer,
   hunyuanTransformer,
   latte as latteGraph,
@@ -23,6 +24,7 @@ import {
   packTexts,
   parseClipTextConfig,
   parseCogvideoxConfig,
+  parseCogvideoxVaeConfig,
   parseFluxConfig,
   parseHunyuanConfig,
   parseLatteConfig,
@@ -36,12 +38,25 @@ import {
   sd3Transformer,
   textEncoder,
 } from '@tubelet/models';
+import { openDevice } from '@tubelet/runtime';
 import { interpret, randomWeights } from '@tubelet/testing';
 import { type GenerateRequest, loadPipeline, loadTokenizer } from 'tubelet';
 import { afterAll, expect, it } from 'vitest';
 import { hunyuanTemplate } from '../../src/pipelines/hunyuan/prompts.js';
+import { latentMath } from '../../src/pipelines/latents.js';
+import { posteriorStream } from '../../src/pipelines/posterior.js';
 import { type TinyPipeline, temporaryFolder, writePipeline } from './tiny-folder.js';
-import { cogvideox15, flux, hunyuan, latte, ltx, mochi, pixart, sd3 } from './tiny-pipelines.js';
+import {
+  cogvideox15,
+  cogvideoxImage,
+  flux,
+  hunyuan,
+  latte,
+  ltx,
+  mochi,
+  pixart,
+  sd3,
+} from './tiny-pipelines.js';
 
 /*
  * Each pipeline once more, as its original's page has it: texts encoded one by one, branches predicted one by one, everything in
@@ -87,6 +102,26 @@ async function clip(tiny: TinyPipeline, name: string, ids: readonly number[], ou
   return run(clipTextEncoder(config, { hiddenStates: true }), inputs, sizes, output);
 }
 
+/** A grey image as CogVideoX's transformer has it beside the latents: [4, 4, 6, 4], zeros behind the first frame. */
+async function greyBeside(level: number, seed: number): Promise<Float64Array> {
+  const config = parseCogvideoxVaeConfig(configOf(cogvideoxImage, 'vae'));
+  const size = { chunk: 'first', frames: 1, height: 48, width: 32 } as const;
+  const frames = new Float64Array(48 * 32 * 3).fill(2 * level - 1);
+  const graph = cogvideoxVaeEncoder(config, size);
+  const found = await interpret(graph, randomWeights([graph]), { frames }, {});
+  const device = openDevice({ threads: 1 });
+  const noise = await latentMath(device).noiseValues(seed, posteriorStream, 96);
+  device.dispose();
+  const out = new Float64Array(4 * 4 * 24);
+  noise.forEach((drawn, i) => {
+    const [channel, place] = [Math.floor(i / 24), i % 24];
+    const mean = found.get('mean')![4 * place + channel]!;
+    const deviation = Math.exp(found.get('logvar')![4 * place + channel]! / 2);
+    out[channel * 96 + place] = 1.15258426 * (mean + deviation * drawn);
+  });
+  return out;
+}
+
 interface Original {
   readonly tiny: TinyPipeline;
   readonly request: GenerateRequest;
@@ -100,7 +135,12 @@ interface Original {
 /** Ids of each tokenizer by its folder. */
 type Ids = Readonly<Record<string, readonly number[]>>;
 
+const beside = greyBeside(0.25, 1);
 const text = { prompt: 'the cats', negativePrompt: 'a cat', seed: 1, steps: 2 };
+function grey(level: number, width: number, height: number) {
+  return { data: new Float32Array(width * height * 3).fill(level), width, height };
+}
+
 const clipSize = { width: 32, height: 48, numFrames: 9 };
 
 const originals: Readonly<Record<string, Original>> = {
@@ -254,6 +294,21 @@ const originals: Readonly<Record<string, Original>> = {
         textTokens === 0 ? new Float64Array(24) : await t5(mochi, 'text_encoder', ids!);
       const given = { ...inputs, latents, timestep: [t], text: embeddings };
       return run(mochiTransformer(config), given, sizes);
+    },
+  },
+  'CogVideoX with an image': {
+    tiny: cogvideoxImage,
+    request: { ...text, ...clipSize, guidanceScale: 2, image: grey(0.25, 32, 48) },
+    size: [4, 4, 6, 4],
+    schedule: {},
+    async predict(latents, t, { tokenizer: ids }) {
+      const config = parseCogvideoxConfig(configOf(cogvideoxImage, 'transformer'));
+      const embeddings = await t5(cogvideoxImage, 'text_encoder', padded(ids!, length, pad.t5));
+      const clip = { frames: 4, height: 6, width: 4, textTokens: length };
+      const { inputs, sizes } = packCogvideox(config, [clip]);
+      const both = [...latents, ...(await beside)];
+      const given = { ...inputs, latents: both, timestep: [t], ofs: [2], text: embeddings };
+      return run(cogvideoxTransformer(config), given, sizes);
     },
   },
   'CogVideoX 1.5': {

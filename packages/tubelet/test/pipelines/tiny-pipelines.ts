@@ -173,6 +173,26 @@ export const cogvideox: TinyPipeline = {
   scheduler: { _class_name: 'CogVideoXDPMScheduler', snr_shift_scale: 3 },
 };
 
+/** CogVideoX 1.5 for image to video. */
+export const cogvideoxImage: TinyPipeline = {
+  ...cogvideox,
+  className: 'CogVideoXImageToVideoPipeline',
+  models: {
+    ...cogvideox.models,
+    transformer: [
+      'CogVideoXTransformer3DModel',
+      {
+        ...cogvideoxTransformer,
+        in_channels: 8,
+        patch_size_t: 2,
+        ofs_embed_dim: 16,
+        use_rotary_positional_embeddings: true,
+      },
+    ],
+  },
+  scheduler: { _class_name: 'CogVideoXDDIMScheduler', clip_sample: false },
+};
+
 /** CogVideoX 1.5: two latent frames are one token. */
 export const cogvideox15: TinyPipeline = {
   ...cogvideox,

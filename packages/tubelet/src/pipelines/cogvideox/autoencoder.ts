@@ -3,19 +3,30 @@ import {
   cogvideoxVaeCheckpoint,
   cogvideoxVaeChunks,
   cogvideoxVaeDecoder,
+  cogvideoxVaeEncoder,
   cogvideoxVaeFactors,
   needsCogvideoxTiles,
   parseCogvideoxVaeConfig,
   planCogvideoxDecode,
 } from '@tubelet/models';
-import { type Device, openWeights, type Precision, type Weights } from '@tubelet/runtime';
+import {
+  type Device,
+  openWeights,
+  type Precision,
+  type RunOptions,
+  readFloat32,
+  upload,
+  type Weights,
+} from '@tubelet/runtime';
 import { type DecoderChunk, decodeChunks } from '../chunked-decoder.js';
+import type { LatentMath } from '../latents.js';
 import type { LatentSize } from '../model-calls.js';
 import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
 import type { DecodeOptions } from '../pipeline.js';
-import { sizedPlans } from '../sized-plans.js';
+import { posteriorStream, samplePosterior } from '../posterior.js';
+import { disposeAll, runSized, sizedPlans } from '../sized-plans.js';
 
-/** The decoder of an AutoencoderKLCogVideoX. */
+/** An AutoencoderKLCogVideoX. */
 export interface CogvideoxAutoencoder {
   readonly config: CogvideoxVaeConfig;
   readonly weights: Weights;
@@ -28,10 +39,21 @@ export interface CogvideoxAutoencoder {
     size: LatentSize,
     options: DecodeOptions,
   ): AsyncGenerator<Float32Array>;
+  /**
+   * @param pixels [height, width, 3] in [-1, 1]
+   * @returns a sample of the posterior, scaled as the transformer was trained: [channels, 1, h, w]
+   */
+  encodeImage(
+    pixels: Float32Array,
+    height: number,
+    width: number,
+    options: RunOptions & { readonly seed: number },
+  ): Promise<Float32Array>;
 }
 
 export async function loadCogvideoxAutoencoder(
   device: Device,
+  math: LatentMath,
   folder: ModelFolder,
   precision: Precision,
 ): Promise<CogvideoxAutoencoder> {
@@ -42,7 +64,15 @@ export async function loadCogvideoxAutoencoder(
   requireCheckpoint(cogvideoxVaeCheckpoint(config), weights);
   const { space } = cogvideoxVaeFactors(config);
   const build = (size: DecoderChunk) => cogvideoxVaeDecoder(config, size);
-  const factor = 1 / config.scalingFactor;
+  const encoderFor = sizedPlans(
+    device,
+    weights,
+    (size: { readonly height: number; readonly width: number }) =>
+      cogvideoxVaeEncoder(config, { chunk: 'first', frames: 1, ...size }),
+    { precision },
+  );
+  const { latentChannels, scalingFactor, invertScale } = config;
+  const factor = 1 / scalingFactor;
   const decoder = {
     device,
     planFor: sizedPlans(device, weights, build, { precision }),
@@ -56,6 +86,22 @@ export async function loadCogvideoxAutoencoder(
       const isTiled = options.tiling && needsCogvideoxTiles(config, size, 'decode');
       const cut = isTiled ? planCogvideoxDecode(config, size.height, size.width) : undefined;
       return decodeChunks(decoder, latents, size, cut, space, options);
+    },
+    async encodeImage(pixels, height, width, { seed, signal }) {
+      const plan = await encoderFor({ height, width });
+      const frames = await upload(device, pixels);
+      try {
+        const outputs = await runSized(device, plan, { frames }, { signal });
+        const [mean, logvar] = await Promise.all([
+          readFloat32(outputs.mean!),
+          readFloat32(outputs.logvar!),
+        ]).finally(() => disposeAll(outputs));
+        const noise = await math.noiseValues(seed, posteriorStream, mean.length);
+        const scale = invertScale ? factor : scalingFactor;
+        return samplePosterior(mean, logvar, noise, latentChannels).map((value) => scale * value);
+      } finally {
+        frames.dispose();
+      }
     },
   };
 }

@@ -8,7 +8,9 @@ import {
   parseCogvideoxVaeConfig,
 } from '@tubelet/models';
 import { type Device, growingPlan } from '@tubelet/runtime';
+import { TubeletError } from '../../errors.js';
 import { readDTypes } from '../dtypes.js';
+import { firstFramePixels } from '../first-frame.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
 import { joined, type LatentSize, prepareCalls, prepareInputs } from '../model-calls.js';
@@ -24,6 +26,7 @@ import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
 import { openTransformerWeights } from '../transformer-weights.js';
 import { loadCogvideoxAutoencoder } from './autoencoder.js';
+import { besideImage } from './beside-image.js';
 
 /** Those of diffusers' CogVideoXPipeline: the trained size. */
 export async function cogvideoxDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
@@ -42,7 +45,16 @@ export async function cogvideoxDefaults(folder: ModelFolder): Promise<Generation
   });
 }
 
-/** CogVideoX 1.0 and 1.5: text to video (diffusers 0.42.1, CogVideoXPipeline). */
+/** What a branch is given. */
+interface CogvideoxCondition extends EncodedPrompt {
+  /** [channels, 1, height, width], of models that are conditioned by an image. */
+  readonly image?: Float32Array;
+}
+
+/**
+ * CogVideoX 1.0 and 1.5: text to video, and image to video with the image beside the latents (diffusers 0.42.1, CogVideoXPipeline,
+ * CogVideoXImageToVideoPipeline).
+ */
 export async function loadCogvideoxPipeline(
   device: Device,
   folder: ModelFolder,
@@ -56,31 +68,43 @@ export async function loadCogvideoxPipeline(
   ]);
   chooseDiffusionScheduler(schedulerConfig, undefined);
   const weights = await openTransformerWeights(folder, files, cogvideoxCheckpoint(config));
+  const math = latentMath(device);
   const [prompts, autoencoder] = await Promise.all([
     loadT5Prompts(device, folder, {
       maxLength: maxSequenceLength ?? defaults.maxSequenceLength,
       padding: 'attended',
       precision: dtypes.textEncoder,
     }),
-    loadCogvideoxAutoencoder(device, folder, dtypes.vae),
+    loadCogvideoxAutoencoder(device, math, folder, dtypes.vae),
   ]);
   const { latentChannels } = autoencoder.config;
+  const takesImage = config.inChannels === 2 * latentChannels;
   requireMatching([
     ['text_embed_dim of the transformer', prompts.dim, config.textDim],
-    ['in_channels of the transformer', latentChannels, config.inChannels],
+    [
+      'in_channels of the transformer',
+      takesImage ? 2 * latentChannels : latentChannels,
+      config.inChannels,
+    ],
     ['out_channels of the transformer', latentChannels, config.outChannels],
-    ['ofs_embed_dim of the transformer', null, config.ofsDim],
+    ...(takesImage ? [] : ([['ofs_embed_dim of the transformer', null, config.ofsDim]] as const)),
     ['out_channels of the autoencoder', 3, autoencoder.config.outChannels],
   ]);
   const plan = growingPlan(device, cogvideoxTransformer(config), weights, {
     precision: dtypes.transformer,
   });
 
-  return createPipeline<EncodedPrompt>({
+  return createPipeline<CogvideoxCondition>({
     device,
-    math: latentMath(device),
+    math,
     defaults,
-    takes: ['prompt', 'negativePrompt', 'numFrames', 'dynamicGuidance'],
+    takes: [
+      'prompt',
+      'negativePrompt',
+      'numFrames',
+      'dynamicGuidance',
+      ...(takesImage ? (['image'] as const) : []),
+    ],
     sizes: {
       ...cogvideoxVaeFactors(autoencoder.config),
       patchSize: [1, config.patchSize, config.patchSize],
@@ -89,28 +113,48 @@ export async function loadCogvideoxPipeline(
     },
     weights: [...prompts.weights, weights, autoencoder.weights],
     prompts,
-    schedule: ({ scheduler }, { steps }) =>
-      chooseDiffusionScheduler(schedulerConfig, scheduler).schedule({ steps }),
+    schedule({ scheduler, image }, { steps }) {
+      if (takesImage && image === undefined) throw withoutImage();
+      return chooseDiffusionScheduler(schedulerConfig, scheduler).schedule({ steps });
+    },
     guidance({ dynamicGuidance }, { guided, guidanceScale: scale }) {
       if (!guided) return unguided;
       return dynamicGuidance ? dynamic(scale) : classifierFree({ scale });
     },
-    condition: (request, checked) => encodeRequest(prompts, request, checked),
+    async condition(request, checked) {
+      const { branches, warnings } = await encodeRequest(prompts, request, checked);
+      const { image, signal, onProgress } = request;
+      if (image === undefined) return { branches, warnings };
+      const { width, height, seed } = checked;
+      onProgress?.({ stage: 'image', done: 0, total: 1 });
+      const pixels = await firstFramePixels(image, width, height);
+      const encoded = await autoencoder.encodeImage(pixels, height, width, { seed, signal });
+      onProgress?.({ stage: 'image', done: 1, total: 1 });
+      return { branches: branches.map((branch) => ({ ...branch, image: encoded })), warnings };
+    },
     async prepare({ latent }, branches) {
       const clips = branches.map(({ embeddings }) => {
         return { ...latent, textTokens: embeddings.length / prompts.dim };
       });
       const { sizes, inputs } = packCogvideox(config, clips);
       const text = joined(branches.map(({ embeddings }) => embeddings));
-      const packed = { sizes: { ...sizes }, inputs: { ...inputs, text } };
+      const ofs = config.ofsDim !== null && { ofs: new Float32Array(branches.length).fill(2) };
+      const packed = { sizes: { ...sizes }, inputs: { ...inputs, ...ofs, text } };
       const rows = (timestep: number) => branches.map(() => timestep);
-      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+      const calls = await prepareCalls(plan, await prepareInputs(device, packed, rows));
+      const [{ image }] = branches as [CogvideoxCondition];
+      return image ? besideImage(device, math, calls, image, latent, branches.length) : calls;
     },
     decode(latents, { latent, padding }, options) {
       const size = { ...latent, frames: latent.frames - padding };
       return autoencoder.decode(withoutFirst(latents, latent, padding), size, options);
     },
   });
+}
+
+function withoutImage(): TubeletError {
+  const message = 'image must be = given for this model, got none';
+  return new TubeletError('BAD_INPUT', 'generate', message);
 }
 
 /** `use_dynamic_cfg`: the scale by the timestep over the number of steps, as it stands in the original. */

@@ -25,10 +25,11 @@ import type { LatentMath } from '../latents.js';
 import type { LatentSize } from '../model-calls.js';
 import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
 import type { DecodeOptions } from '../pipeline.js';
+import { posteriorStream, samplePosterior } from '../posterior.js';
 import { disposeAll, latentTile, runSized, sizedPlans, tilesOf } from '../sized-plans.js';
 
-/** Streams of a seed's noise, far from those of a scheduler: of an image's posterior, of the decoder's input, and inside it. */
-const streams = { image: 0x10000000, decode: 0x10000001, inside: 0x10000002 } as const;
+/** Streams of a seed's noise: of the decoder's input, and inside it. */
+const streams = { decode: posteriorStream + 1, inside: posteriorStream + 2 } as const;
 
 export interface LtxDecodeOptions extends DecodeOptions {
   readonly seed: number;
@@ -144,12 +145,10 @@ export async function loadLtxAutoencoder(
           readFloat32(outputs.mean!),
           readFloat32(outputs.logvar!),
         ]).finally(() => disposeAll(outputs));
-        const noise = await math.noiseValues(seed, streams.image, means.length);
+        const noise = await math.noiseValues(seed, posteriorStream, means.length);
         const area = means.length / z;
-        return noise.map((drawn, i) => {
-          const [channel, place] = [Math.floor(i / area), i % area];
-          const from = place * z + channel;
-          const value = means[from]! + Math.exp(logvars[from]! / 2) * drawn;
+        return samplePosterior(means, logvars, noise, z).map((value, i) => {
+          const channel = Math.floor(i / area);
           return (value - mean[channel]!) / std[channel]!;
         });
       } finally {
