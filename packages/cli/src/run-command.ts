@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { modelDirectory } from '@tubelet/model-sprites';
 import { Command, CommanderError } from 'commander';
 import { type GenerationDefaults, generationDefaults } from 'tubelet';
+import { addClassifyCommand } from './classify-command.js';
 import { addDevicesCommand } from './devices.js';
 import { describeFailure } from './failure.js';
 import { addGenerateCommand } from './generate-command.js';
@@ -45,6 +46,7 @@ function createProgram(terminal: Terminal, defaults: GenerationDefaults): Comman
     })
     .addHelpText('after', '\nOptions of a command: tubelet generate --help');
   addGenerateCommand(program, { terminal, defaults, version });
+  addClassifyCommand(program, terminal);
   addInfoCommand(program, terminal);
   addDevicesCommand(program, terminal);
   return program;

@@ -1,5 +1,12 @@
 export type { StepCacheOptions } from '@tubelet/diffusion';
 export { type DeviceDescription, devices, type WeightFaults } from '@tubelet/runtime';
+export {
+  type Classification,
+  type Classifier,
+  type ClassifierOptions,
+  type ClassifyOptions,
+  loadClassifier,
+} from './classification/classifier.js';
 export { TubeletError } from './errors.js';
 export type { ComponentInfo, MemoryInfo } from './info/component-info.js';
 export { type ModelInfo, modelInfo } from './info/model-info.js';

@@ -1,5 +1,6 @@
 export type { Mp4Codec } from './mp4-sink.js';
 export { checkOutputPath, type MediaFormat, mediaFormat } from './output-path.js';
+export { type ClipSource, readClip } from './read-clip.js';
 export { fitImage, type ImageSource, readImage } from './read-image.js';
 export type { RgbImage } from './rgb-image.js';
 export {

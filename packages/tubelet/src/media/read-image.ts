@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { TubeletError } from '../errors.js';
 import { check } from './check.js';
-import { resizeLanczos } from './lanczos.js';
+import { resizeLanczos } from './resample.js';
 import { checkRgb, checkSize, type RgbImage } from './rgb-image.js';
 
 /** A path, the bytes of an image file, or RGB pixels. */

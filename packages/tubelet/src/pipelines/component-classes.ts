@@ -34,6 +34,7 @@ import {
   parseTinyVaeConfig,
   parseUnetConfig,
   parseVitConfig,
+  parseVivitConfig,
   parseWanConfig,
   parseWanVaeConfig,
   pixartCheckpoint,
@@ -42,6 +43,7 @@ import {
   tinyVaeCheckpoint,
   unetCheckpoint,
   vitCheckpoint,
+  vivitCheckpoint,
   wanCheckpoint,
   wanVaeCheckpoint,
 } from '@tubelet/models';
@@ -54,6 +56,7 @@ const latte: ReadCheckpoint = (json) => latteCheckpoint(parseLatteConfig(json));
 const t5: ReadCheckpoint = (json) => textEncoderCheckpoint(parseTextEncoderConfig(json));
 const unet: ReadCheckpoint = (json) => unetCheckpoint(parseUnetConfig(json));
 const vit: ReadCheckpoint = (json) => vitCheckpoint(parseVitConfig(json));
+const vivit: ReadCheckpoint = (json) => vivitCheckpoint(parseVivitConfig(json));
 const dit: ReadCheckpoint = (json) => ditCheckpoint(parseDitDiffusersConfig(json));
 const pixart: ReadCheckpoint = (json) => pixartCheckpoint(parsePixartConfig(json));
 
@@ -88,6 +91,8 @@ export const componentClasses: Readonly<Record<string, ReadCheckpoint>> = {
   UNetMotionModel: unet,
   ViTForImageClassification: vit,
   ViTModel: vit,
+  VivitForVideoClassification: vivit,
+  VivitModel: vivit,
   WanTransformer3DModel: (json) => wanCheckpoint(parseWanConfig(json)),
 };
 

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { resizeLanczos } from '../../src/media/lanczos.js';
 import { fitImage, readImage } from '../../src/media/read-image.js';
+import { resizeLanczos } from '../../src/media/resample.js';
 import { flat, noise, testFolder } from './clips.js';
 
 const files = testFolder();
