@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Bench } from 'tinybench';
 import { type Round, roundsNote, type Summary, summarise } from './statistics.js';
 
@@ -8,6 +9,9 @@ export interface Contestant {
 
 /** Short turns give no processor time to speak of: the clock of the system ticks in milliseconds. */
 const leastTurnMs = 150;
+
+/** onnxruntime's threads spin after a run, which slows whoever follows by a sixth; this is longer. */
+const pauseMs = 100;
 
 /**
  * Times contestants in turns (ours, theirs, ours, …), after two runs of each that do not count.
@@ -30,6 +34,7 @@ export async function interleave(
   for (let i = 0; i < rounds; i++) {
     const round: { milliseconds: number; share: number }[] = [];
     for (const { name, run } of contestants) {
+      await sleep(pauseMs);
       round.push(await turn(run, iterations.get(name) ?? 1, threads));
     }
     measured.push(round);
