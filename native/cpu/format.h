@@ -19,6 +19,7 @@ struct F32 {
   static Vec rows(const Element *a) { return broadcast(*a); }
   static Sum multiply_add(Vec a, Vec b, Sum sum) { return fma(a, b, sum); }
   static Element of(float value) { return value; }
+  static IntVec steps(const Vec (&values)[step]) { return (IntVec)values[0]; }
 };
 
 #if defined(__AVX512BF16__)
@@ -45,6 +46,9 @@ struct Bf16 {
       return (uint16_t)(bits >> 16 | 0x40); // NaN stays NaN
     return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
   }
+  static IntVec steps(const Vec (&values)[step]) {
+    return (IntVec)_mm512_cvtne2ps_pbh((__m512)values[1], (__m512)values[0]);
+  }
 };
 #endif
 
@@ -66,6 +70,18 @@ struct Int8 {
   }
   static Sum multiply_add(__m512i a, __m512i b, Sum sum) {
     return (Sum)_mm512_dpbusd_epi32((__m512i)sum, a, b);
+  }
+  /// Of values in units of the scale.
+  static IntVec steps(const Vec (&values)[step]) {
+    const auto bytes = [](Vec v) { return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32((__m512)v)); };
+    __m512i joined = _mm512_castsi128_si512(bytes(values[0]));
+    joined = _mm512_inserti32x4(joined, bytes(values[1]), 1);
+    joined = _mm512_inserti32x4(joined, bytes(values[2]), 2);
+    return (IntVec)_mm512_inserti32x4(joined, bytes(values[3]), 3);
+  }
+  /// total + the signed bytes of each lane.
+  static IntVec add_bytes(IntVec total, IntVec bytes) {
+    return (IntVec)_mm512_dpbusd_epi32((__m512i)total, _mm512_set1_epi8(1), (__m512i)bytes);
   }
 };
 #endif
@@ -103,21 +119,17 @@ inline float quantize_row(const float *from, int64_t count, uint8_t *to) {
 
 /// Lane i holds the values from i · step on of a row of `valid` values, zeros after them.
 template <class F> inline IntVec steps_along(const float *from, int64_t valid) {
-  if constexpr (F::step == 1)
-    return (IntVec)load_partial(from, smaller(lanes, larger(0, valid)));
-#if defined(__AVX512BF16__)
-  else {
-    const Vec first = load_partial(from, smaller(lanes, larger(0, valid)));
-    const Vec second = load_partial(from + lanes, smaller(lanes, larger(0, valid - lanes)));
-    return (IntVec)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
-  }
-#endif
+  Vec values[F::step];
+  for (int64_t s = 0; s < F::step; s++)
+    values[s] = load_partial(from + s * lanes, smaller(lanes, larger(0, valid - s * lanes)));
+  return F::steps(values);
 }
 
 /// Lane i holds column i of `step` rows that lie `stride` apart; of `valid` rows and `columns` columns,
 /// zeros beyond.
 template <class F>
-inline IntVec steps_across(const float *from, int64_t stride, int64_t valid, int64_t columns) {
+inline IntVec steps_across(const float *from, [[maybe_unused]] int64_t stride, int64_t valid,
+                           int64_t columns) {
   const int64_t count = smaller(lanes, larger(0, columns));
   const Vec first = load_partial(from, valid > 0 ? count : 0);
   if constexpr (F::step == 1)

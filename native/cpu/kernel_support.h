@@ -72,6 +72,16 @@ inline float stored_value(const void *data, DType dtype, int64_t index) {
   return dtype == DType::f16 ? half_to_float(bits) : bfloat_to_float(bits);
 }
 
+/// `count` elements of a weight, zeros after them.
+inline Vec stored_values(const void *data, DType dtype, int64_t index, int64_t count) {
+  if (dtype == DType::f32)
+    return load_partial((const float *)data + index, count);
+  float values[lanes] = {};
+  for (int64_t i = 0; i < count; i++)
+    values[i] = stored_value(data, dtype, index + i);
+  return load(values);
+}
+
 /// Access to whole vectors, and to the `count` floats left at the end of a row.
 struct WholeVec {
   static constexpr int count = lanes;

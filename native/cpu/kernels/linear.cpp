@@ -63,52 +63,75 @@ template <class F> void plan(const NodeSpec &node, KernelNeeds &needs) {
   needs.scratch_bytes = Wave<F>::bytes(node.inputs[Linear::x].shape[0], weight.shape[1]);
 }
 
-/// Rows of the weight are columns of B; 64 of K at a time keep the panel's lines in L1.
-template <class F> void pack(const NodeSpec &node, int, const WeightRows &rows, void *packed) {
-  const int64_t depth = rows.row_elements;
-  const Panels panels{node.inputs[Linear::weight].shape[0]};
-  for (int64_t n = rows.first_row; n < rows.first_row + rows.rows;) {
-    const int64_t panel = panels.panel_of(n), start = panels.start(panel);
-    const int64_t width = panels.width(panel);
-    const int64_t end = smaller(rows.first_row + rows.rows, start + width);
-    auto *to = (typename F::Element *)packed + panels.offset(panel, stepped<F>(depth));
-    for (int64_t k0 = 0; k0 < depth; k0 += 64)
-      for (int64_t row = n; row < end; row++)
-        for (int64_t k = k0; k < smaller(depth, k0 + 64); k++)
-          to[packed_index<F>(k, row - start, width)] =
-              F::of(stored_value(rows.data, rows.dtype, (row - rows.first_row) * depth + k));
-    n = end;
+/// What a row of the weight is rounded to multiples of; NaN where it is not finite.
+template <class F> float scale_of(const WeightRows &rows, int64_t row) {
+  Vec most{}, stain{}; // x - x is NaN where x is not finite
+  for (int64_t k = 0; k < rows.row_elements; k += lanes) {
+    const Vec x = stored_values(rows.data, rows.dtype, row * rows.row_elements + k,
+                                smaller(lanes, rows.row_elements - k));
+    most = max((Vec)((IntVec)x & 0x7FFFFFFF), most);
+    stain += x - x;
   }
+  return sum(stain) == 0 ? largest(most) / F::largest : __builtin_nanf("");
 }
 
-#if defined(__AVX512VNNI__)
-template <> void pack<Int8>(const NodeSpec &node, int, const WeightRows &rows, void *packed) {
-  const Tensor &weight = node.inputs[Linear::weight];
-  const int64_t depth = rows.row_elements;
-  const Panels panels{weight.shape[0]};
-  const Columns columns(packed, panel_bytes<Int8>(weight), weight.shape[0]);
-  for (int64_t row = 0; row < rows.rows; row++) {
-    auto value = [&](int64_t k) { return stored_value(rows.data, rows.dtype, row * depth + k); };
-    float most = 0;
-    for (int64_t k = 0; k < depth; k++)
-      most = value(k) != value(k)               ? value(k)
-             : most < __builtin_fabsf(value(k)) ? __builtin_fabsf(value(k))
-                                                : most;
-    const int64_t n = rows.first_row + row, panel = panels.panel_of(n);
-    auto *to = (int8_t *)packed + panels.offset(panel, stepped<Int8>(depth));
-    const float scale = most / Int8::largest;
-    int32_t total = 0;
-    for (int64_t k = 0; k < depth; k++) {
-      const float steps = scale > 0 ? value(k) / scale : 0.0f;
-      const int32_t rounded = (int32_t)__builtin_rintf(steps);
-      to[packed_index<Int8>(k, n - panels.start(panel), panels.width(panel))] = (int8_t)rounded;
-      total += rounded;
+/// Rows of the weight are columns of B: up to `lanes` of them, from row `row` of `rows` on, become columns
+/// `column` and on of a panel, transposed in registers. `factors` is what each is multiplied by. Returns
+/// the sums of the columns where they are integers.
+template <class F>
+IntVec pack_columns(const WeightRows &rows, int64_t row, int64_t count, const float *factors,
+                    typename F::Element *panel, int64_t column, int64_t width) {
+  const int64_t depth = rows.row_elements, whole = stepped<F>(depth);
+  IntVec totals{};
+  for (int64_t k = 0; k < depth; k += lanes * F::step) {
+    IntVec lines[lanes] = {};
+    for (int64_t i = 0; i < count; i++) {
+      Vec values[F::step];
+      for (int64_t s = 0; s < F::step; s++)
+        values[s] = stored_values(rows.data, rows.dtype, (row + i) * depth + k + s * lanes,
+                                  smaller(lanes, larger(0, depth - k - s * lanes))) *
+                    factors[i];
+      lines[i] = F::steps(values);
     }
-    columns.scales[n] = scale;
-    columns.corrections[n] = Int8::zero_point * total;
+    transpose(lines);
+    float *to = (float *)panel + k / F::step * width + column;
+    for (int64_t i = 0; i < smaller(lanes, (whole - k) / F::step); i++) {
+      store_partial(to + i * width, (Vec)lines[i], count);
+      if constexpr (is_integer<F>)
+        totals = F::add_bytes(totals, lines[i]);
+    }
+  }
+  return totals;
+}
+
+template <class F> void pack(const NodeSpec &node, int, const WeightRows &rows, void *packed) {
+  const Tensor &weight = node.inputs[Linear::weight];
+  const Panels panels{weight.shape[0]};
+  for (int64_t row = 0; row < rows.rows;) {
+    const int64_t n = rows.first_row + row, panel = panels.panel_of(n);
+    const int64_t column = n - panels.start(panel);
+    // To the next group of `lanes` columns.
+    const int64_t count = smaller(rows.rows - row, lanes - column % lanes);
+    auto *to = (typename F::Element *)packed + panels.offset(panel, stepped<F>(rows.row_elements));
+    float factors[lanes];
+    for (int64_t i = 0; i < count; i++)
+      factors[i] = 1;
+    if constexpr (is_integer<F>) {
+      const Columns columns(packed, panel_bytes<F>(weight), weight.shape[0]);
+      for (int64_t i = 0; i < count; i++) {
+        const float scale = scale_of<F>(rows, row + i);
+        columns.scales[n + i] = scale;
+        factors[i] = scale > 0 ? 1 / scale : 0;
+      }
+      const IntVec totals =
+          pack_columns<F>(rows, row, count, factors, to, column, panels.width(panel));
+      for (int64_t i = 0; i < count; i++)
+        columns.corrections[n + i] = F::zero_point * totals[i];
+    } else
+      pack_columns<F>(rows, row, count, factors, to, column, panels.width(panel));
+    row += count;
   }
 }
-#endif
 
 template <class F> struct Problem {
   using Element = typename F::Element;
