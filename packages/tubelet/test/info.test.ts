@@ -1,6 +1,9 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { modelDirectory } from '@tubelet/model-sprites';
+import { ditCheckpoint, ditPreset } from '@tubelet/models';
 import { openWeights } from '@tubelet/runtime';
+import { randomWeights } from '@tubelet/testing';
 import { loadPipeline, modelInfo } from 'tubelet';
 import { afterAll, expect, it } from 'vitest';
 import {
@@ -19,6 +22,7 @@ import {
   pixart,
   sd3,
 } from './pipelines/tiny-pipelines.js';
+import { safetensors } from './pipelines/weight-files.js';
 
 const folder = await temporaryFolder();
 afterAll(folder.remove);
@@ -130,4 +134,34 @@ it('reads the folder of one model, and one file', async () => {
   const alone = await modelInfo(join(directory, 'transformer', 'model.safetensors'));
   expect(alone).toMatchObject({ className: null, runs: false, parameters: model.parameters });
   await expect(modelInfo(join(directory, 'nowhere'))).rejects.toMatchObject({ code: 'IO' });
+});
+
+it('says so of a model of two experts, and so does loadPipeline', async () => {
+  const directory = join(folder.path, 'experts');
+  await cp(modelDirectory, directory, { recursive: true });
+  const index = JSON.parse(await readFile(join(directory, 'model_index.json'), 'utf8'));
+  index.transformer_2 = ['diffusers', 'WanTransformer3DModel'];
+  await writeFile(join(directory, 'model_index.json'), JSON.stringify(index));
+  const { runs, problems } = await modelInfo(directory);
+  expect(runs).toBe(false);
+  expect(problems[0]).toBe('transformer_2 must be = absent, got WanTransformer3DModel');
+  await expect(loadPipeline(directory)).rejects.toThrow(/transformer_2 .* must be = absent/);
+});
+
+it('knows an original DiT, a file beside the autoencoder', async () => {
+  const directory = join(folder.path, 'dit');
+  await cp(join(await written('plain', pixart), 'vae'), join(directory, 'vae'), {
+    recursive: true,
+  });
+  const config = { ...ditPreset('DiT-S/8', 8), depth: 1, classes: 4 };
+  const tensors = Object.fromEntries(
+    [...randomWeights(ditCheckpoint(config).graphs)].map(([name, { shape, values }]) => [
+      name,
+      { shape, data: Float32Array.from(values) },
+    ]),
+  );
+  await writeFile(join(directory, 'DiT-S-8.safetensors'), safetensors(tensors));
+  const info = await modelInfo(directory);
+  expect(info).toMatchObject({ kind: 'pipeline', className: 'DiTPipeline', runs: true });
+  expect(info.components.map(({ className }) => className)).toEqual(['DiT', 'AutoencoderKL']);
 });

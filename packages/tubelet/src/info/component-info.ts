@@ -1,5 +1,5 @@
 import { schedulerFromConfig } from '@tubelet/diffusion';
-import type { Checkpoint } from '@tubelet/models';
+import { type Checkpoint, ditCheckpoint } from '@tubelet/models';
 import {
   compareWeights,
   describeFaults,
@@ -8,6 +8,7 @@ import {
   type Weights,
 } from '@tubelet/runtime';
 import { classOfConfig, componentClasses } from '../pipelines/component-classes.js';
+import { openOriginalDit } from '../pipelines/dit/original.js';
 import { type ModelFolder, openModelFolder } from '../pipelines/model-folder.js';
 
 type Config = Readonly<Record<string, unknown>>;
@@ -63,6 +64,17 @@ export async function fileComponent(path: string, name: string): Promise<Compone
   return describeWeights({ name, className, config: config ?? null }, weights, problems);
 }
 
+/** An original DiT's file beside `vae/`, whose sizes are those of its tensors. */
+export async function originalDitComponent(
+  folder: ModelFolder,
+  name: string,
+): Promise<ComponentInfo> {
+  const problems: string[] = [];
+  const found = await attempt(problems, () => openOriginalDit(folder, {}));
+  const of = { name, className: 'DiT', config: found ? { ...found.config } : null };
+  return describeWeights(of, found?.weights, problems, found && ditCheckpoint(found.config));
+}
+
 export async function schedulerComponent(
   folder: ModelFolder,
   name: string,
@@ -89,6 +101,7 @@ function describeWeights(
   of: Pick<ComponentInfo, 'name' | 'className' | 'config'>,
   weights: Weights | undefined,
   problems: string[],
+  known?: Checkpoint,
 ): ComponentInfo {
   const { className, config } = of;
   const tensors = [...(weights?.tensors.values() ?? [])];
@@ -101,7 +114,7 @@ function describeWeights(
     bf16: 2 * parameters,
     int8: parameters,
   };
-  const checkpoint = config && checkpointOf(className, config, problems);
+  const checkpoint = known ?? (config && checkpointOf(className, config, problems));
   const faults =
     checkpoint && weights
       ? compareWeights(checkpoint.graphs, weights, { ignore: checkpoint.unused })

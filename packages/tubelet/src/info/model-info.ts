@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { TubeletError } from '../errors.js';
+import { isOriginalDit, originalDitIndex } from '../pipelines/dit/original.js';
 import type { GenerationDefaults } from '../pipelines/generation-defaults.js';
 import { pipelineClasses } from '../pipelines/load-pipeline.js';
 import { componentClass, type ModelFolder, openModelFolder } from '../pipelines/model-folder.js';
@@ -10,6 +11,7 @@ import {
   fileComponent,
   type MemoryInfo,
   modelComponent,
+  originalDitComponent,
   schedulerComponent,
   withoutWeights,
 } from './component-info.js';
@@ -52,6 +54,7 @@ export async function modelInfo(path: string): Promise<ModelInfo> {
   const folder = openModelFolder(full);
   const index = await folder.optionalJson('model_index.json');
   if (index) return pipelineInfo(folder, index);
+  if (await isOriginalDit(folder)) return pipelineInfo(folder, originalDitIndex);
   const component = await modelComponent(full, basename(full));
   return summary(full, 'model', component.className, [component]);
 }
@@ -102,6 +105,7 @@ async function component(
     );
     return withoutWeights(name, className, problem === undefined ? [] : [problem]);
   }
+  if (className === 'DiT') return originalDitComponent(folder, name);
   if (/(Processor|Extractor)$/.test(className)) return withoutWeights(name, className);
   return modelComponent(folder.path(name), name, className);
 }

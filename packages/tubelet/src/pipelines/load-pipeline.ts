@@ -35,7 +35,10 @@ export interface PipelineClass {
 
 const wan: PipelineClass = {
   components: {
+    image_encoder: [null],
     transformer: ['WanTransformer3DModel'],
+    // Models of two experts (Wan 2.2 A14B) have one.
+    transformer_2: [null],
     vae: ['AutoencoderKLWan'],
     text_encoder: ['UMT5EncoderModel', 'T5EncoderModel'],
   },

@@ -1,6 +1,5 @@
 import { defaultTileSize, vaeFactors } from '@tubelet/models';
 import type { Device } from '@tubelet/runtime';
-import { TubeletError } from '../../errors.js';
 import { readDTypes } from '../dtypes.js';
 import { firstFramePixels } from '../first-frame.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
@@ -45,7 +44,6 @@ export async function loadWanPipeline(
     folder.json('model_index.json'),
     folder.json('scheduler', 'scheduler_config.json'),
   ]);
-  requireOneTransformer(index);
   chooseScheduler(schedulerConfig, undefined);
   const math = latentMath(device);
   const [prompts, transformer, autoencoder] = await Promise.all([
@@ -111,15 +109,4 @@ async function encodeFirstFrame(
   });
   onProgress?.({ stage: 'image', done: 1, total: 1 });
   return { frames: 1, values };
-}
-
-/** What this pipeline does not have is said before anything is loaded. */
-function requireOneTransformer(index: Readonly<Record<string, unknown>>): void {
-  const second = index.transformer_2;
-  if (Array.isArray(second) && second[0] !== null)
-    throw new TubeletError(
-      'UNSUPPORTED',
-      'model',
-      'transformer_2 must be = absent, got a model of two experts (Wan 2.2 A14B)',
-    );
 }
