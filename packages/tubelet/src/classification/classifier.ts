@@ -2,6 +2,7 @@ import { type DeviceOptions, findNonFinite, openDevice, type Precision } from '@
 import { TubeletError } from '../errors.js';
 import type { ClipSource, ImageSource } from '../media/index.js';
 import { aborted } from '../pipelines/aborted.js';
+import { readDTypes } from '../pipelines/dtypes.js';
 import { openModelFolder } from '../pipelines/model-folder.js';
 import { loadVitModel } from './vit.js';
 import { loadVivitModel } from './vivit.js';
@@ -42,7 +43,7 @@ export interface Classifier extends AsyncDisposable {
 
 /** How a classifier is loaded: on which device, and how precisely. */
 export interface ClassifierOptions extends DeviceOptions {
-  /** The least precise arithmetic of matrix products. @defaultValue `'f32'` */
+  /** The least precise arithmetic of matrix products. @defaultValue what the device is fastest at */
   readonly dtype?: Precision;
 }
 
@@ -71,7 +72,8 @@ export async function loadClassifier(
   const device = openDevice(options);
   const dispose = async () => device.dispose();
   try {
-    const model = await models[kind](device, folder, config, dtype ?? 'f32');
+    const { transformer: precision } = readDTypes(dtype, device);
+    const model = await models[kind](device, folder, config, precision);
     const { takes, labels, weights, logits } = model;
     const isEachAlone = config.problem_type === 'multi_label_classification' || labels.length === 1;
     return {

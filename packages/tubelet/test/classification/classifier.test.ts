@@ -93,7 +93,7 @@ async function expectedScores(pixels: readonly number[], name: 'vit' | 'vivit') 
 
 describe('a ViViT', () => {
   it('gives the scores of its graph for frames spread over the clip', async () => {
-    await using classifier = await loadClassifier(at('vivit'), { threads: 1 });
+    await using classifier = await loadClassifier(at('vivit'), { threads: 1, dtype: 'f32' });
     expect(classifier).toMatchObject({ takes: 'clip', labels: Object.values(names) });
     const found = await classifier.classify(frames);
     const chosen = sampledFrames(10, 4).map((i) => frames[i]!.data);
@@ -110,7 +110,7 @@ describe('a ViViT', () => {
   });
 
   it('takes a gif, its bytes, and a clip of too few frames', async () => {
-    await using classifier = await loadClassifier(at('vivit'), { threads: 1 });
+    await using classifier = await loadClassifier(at('vivit'), { threads: 1, dtype: 'f32' });
     const gif = at('clip.gif');
     await writeVideo(gif, { frames: frames.map(({ data }) => data), width, height });
     const found = await classifier.classify(gif);
@@ -124,14 +124,14 @@ describe('a ViViT', () => {
   it('tells classes apart where they are several at once', async () => {
     const json = { ...vivitJson, problem_type: 'multi_label_classification' };
     await writeFile(at('vivit', 'config.json'), JSON.stringify(json));
-    await using classifier = await loadClassifier(at('vivit'), { threads: 1 });
+    await using classifier = await loadClassifier(at('vivit'), { threads: 1, dtype: 'f32' });
     const sum = (await classifier.classify(frames)).reduce((all, { score }) => all + score, 0);
     expect(Math.abs(sum - 1)).toBeGreaterThan(1e-3);
     await writeFile(at('vivit', 'config.json'), JSON.stringify(vivitJson));
   });
 
   it('refuses no frames, a file that is none, a number of classes, and an abort', async () => {
-    await using classifier = await loadClassifier(at('vivit'), { threads: 1 });
+    await using classifier = await loadClassifier(at('vivit'), { threads: 1, dtype: 'f32' });
     await expect(classifier.classify([])).rejects.toThrow(/frames must be = at least one/);
     await expect(classifier.classify(at('nowhere.mp4'))).rejects.toThrow(
       /clip must be = a readable/,
@@ -214,7 +214,7 @@ async function writeSafetensors(path: string, shapes: Readonly<Record<string, nu
 
 describe('a ViT', () => {
   it('gives the scores of its graph for an image of any size', async () => {
-    await using classifier = await loadClassifier(at('vit'), { threads: 1 });
+    await using classifier = await loadClassifier(at('vit'), { threads: 1, dtype: 'f32' });
     expect(classifier.takes).toBe('image');
     const side = Uint8Array.from({ length: 8 * 8 * 3 }, (_, i) => (i * 5) % 256);
     const found = await classifier.classify({ data: side, width: 8, height: 8 });
@@ -231,6 +231,8 @@ describe('a ViT', () => {
 describe('a folder of another kind', () => {
   it('is refused', async () => {
     await expect(loadClassifier(at('nowhere'))).rejects.toMatchObject({ code: 'IO' });
+    const dtype = 'f8' as 'f32';
+    await expect(loadClassifier(at('vit'), { dtype })).rejects.toThrow(/dtype of .* must be = f32/);
     const refused: readonly (readonly [object, RegExp])[] = [
       [{ model_type: 'bert' }, /model_type must be = vit or vivit, got bert/],
       [{ ...vitJson, architectures: ['ViTModel'] }, /architectures must be = ViTForImage/],

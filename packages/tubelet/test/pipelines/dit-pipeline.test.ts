@@ -70,7 +70,7 @@ beforeAll(async () => {
   const state = stateDict(weights);
   await writeFile(join(originalFolder, 'DiT.pt'), torchFile({ ema: state, step: 4 }));
   await writeFile(join(originalFolder, 'config.json'), '{"num_heads": 2}');
-  original = await loadPipeline(originalFolder, { threads: 2 });
+  original = await loadPipeline(originalFolder, { threads: 2, dtype: 'f32' });
 });
 afterAll(async () => {
   await diffusers.dispose();
@@ -211,7 +211,7 @@ describe('a folder of an original DiT', () => {
     await rm(join(directory, 'model_index.json'));
     await writeFile(join(directory, 'DiT.pt'), torchFile(state));
     if (json) await writeFile(join(directory, 'config.json'), JSON.stringify(json));
-    return loadPipeline(directory, { threads: 1 });
+    return loadPipeline(directory, { threads: 1, dtype: 'f32' });
   };
 
   it('may hold the network alone, and name its classes', async () => {
