@@ -7,6 +7,7 @@ import { benchBoundary } from './boundary.js';
 import { benchCache } from './cache.js';
 import { benchDit } from './dit.js';
 import { benchGenerate } from './generate.js';
+import { benchGpu } from './gpu.js';
 import { benchLoad } from './load.js';
 import { commitOfSources, describeMachine, root } from './machine.js';
 import { benchNumerics } from './numerics.js';
@@ -30,6 +31,7 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Measured
   profile: benchProfile,
   scaling: benchScaling,
   boundary: benchBoundary,
+  gpu: benchGpu,
 };
 
 const usage = `npm run bench -- NAME [--json] [--save] [--threads N] [--rounds N]
@@ -43,6 +45,7 @@ const usage = `npm run bench -- NAME [--json] [--save] [--threads N] [--rounds N
   profile [PLAN]  time per node              dit (--model, --precision), transformer, decoder, sd or taesd
   scaling         one block of DiT-B, 256 to 32768 tokens     --precision, --seconds 20
   boundary        an empty run, write, read
+  gpu [PEER.json] DiT-XL/2, attention and a decoder on a GPU, beside what peer.py wrote
   install-peers   puts the peers into build/peers
 --save also writes benchmarks/results/NAME-<cpu>-<date>.json; --json prints that and no table;
 --page FILE writes the table into a page of docs, between its marks.`;

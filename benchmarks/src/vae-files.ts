@@ -24,9 +24,6 @@ export interface PictureDecoder {
   readonly latents: readonly [number, number, number];
 }
 
-/** Latents of pictures of 256 x 256. */
-const side = 32;
-
 /** AutoencoderKL of Stable Diffusion 1.5, vae/config.json. */
 const sd = parseKlVaeConfig({
   _class_name: 'AutoencoderKL',
@@ -45,23 +42,34 @@ const sd = parseKlVaeConfig({
 /** AutoencoderTiny of TAESD. */
 const taesd = parseTinyVaeConfig({ _class_name: 'AutoencoderTiny' });
 
-const size = { height: side, width: side };
-const decoders: Readonly<Record<string, () => [Graph, (locate: Locate) => Uint8Array]>> = {
-  sd: () => [klVaeDecoder(sd, size), (locate) => klVaeDecoderOnnx(sd, side, locate)],
-  taesd: () => [tinyVaeDecoder(taesd, size), (locate) => tinyVaeDecoderOnnx(taesd, side, locate)],
+const decoders: Readonly<
+  Record<string, (side: number) => [Graph, (locate: Locate) => Uint8Array]>
+> = {
+  sd: (side) => [
+    klVaeDecoder(sd, { height: side, width: side }),
+    (locate) => klVaeDecoderOnnx(sd, side, locate),
+  ],
+  taesd: (side) => [
+    tinyVaeDecoder(taesd, { height: side, width: side }),
+    (locate) => tinyVaeDecoderOnnx(taesd, side, locate),
+  ],
 };
 
 export const pictureDecoders = ['sd', 'taesd'] as const;
 export type PictureDecoderName = (typeof pictureDecoders)[number];
 
-/** Writes what is missing below build/bench/models. */
-export function pictureDecoder(name: PictureDecoderName): PictureDecoder {
-  const [graph, twin] = decoders[name]();
+/**
+ * Writes what is missing below build/bench/models.
+ *
+ * @param side of the latents; 32 are pictures of 256 x 256
+ */
+export function pictureDecoder(name: PictureDecoderName, side = 32): PictureDecoder {
+  const [graph, twin] = decoders[name](side);
   const folder = join(root, 'build/bench/models');
   mkdirSync(folder, { recursive: true });
   const weights = join(folder, `${name}-decoder.safetensors`);
   const layout = writeRandomWeights(weights, graph);
-  const onnx = join(folder, `${name}-decoder.onnx`);
+  const onnx = join(folder, `${name}-decoder-${side}.onnx`);
   writeFileSync(onnx, twin(locateIn(layout, basename(weights))));
   return { graph, weights, onnx, latents: [4, side, side] };
 }

@@ -4,7 +4,7 @@ import { availableThreads } from './available-threads.js';
 
 /** What is used of a machine. */
 export interface DeviceOptions {
-  /** @defaultValue `'cpu'` */
+  /** @defaultValue the environment's TUBELET_DEVICE, else `'cpu'` */
   readonly kind?: 'cpu' | 'cuda';
   /**
    * 1 to 1024; CPU only.
@@ -36,7 +36,7 @@ export function openDevice(options: DeviceOptions = {}): Device {
     );
   }
   const { Device } = loadAddon();
-  const kind = options.kind ?? 'cpu';
+  const kind = options.kind ?? ((process.env.TUBELET_DEVICE || 'cpu') as 'cpu' | 'cuda');
   // The environment's settings are the CPU's; options that another kind does not have are refused by it.
   if (kind !== 'cpu') return new Device({ ...options, kind });
   return new Device({

@@ -30,6 +30,13 @@ describe('openDevice', () => {
     expect([second.threads, second.isa]).toEqual([1, 'baseline']);
   });
 
+  test('opens the kind that TUBELET_DEVICE names', () => {
+    vi.stubEnv('TUBELET_DEVICE', 'gpu');
+    expect(() => openDevice()).toThrow('kind must be one of = cpu, cuda, got "gpu"');
+    using device = openDevice({ kind: 'cpu' });
+    expect(device.kind).toBe('cpu');
+  });
+
   test.each(['0', '1.5', 'many', '1025', '-1'])('refuses TUBELET_THREADS=%s', (threads) => {
     vi.stubEnv('TUBELET_THREADS', threads);
     expect(openDevice).toThrow('[device] TUBELET_THREADS must be = a whole number from 1 to 1024');

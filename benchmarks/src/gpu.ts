@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { attention, graph } from '@tubelet/graph';
+import { compile, type Device, openDevice, weightsOf } from '@tubelet/runtime';
+import { type BoundPlan, bindPlan } from './bound-plan.js';
+import { ditFiles } from './dit-files.js';
+import { openDit } from './dit-run.js';
+import type { Options } from './options.js';
+import { randomTensor } from './random-weights.js';
+import type { Measured, Row } from './report.js';
+import { interleave } from './rounds.js';
+import { openPictureDecoder, pictureDecoder } from './vae-files.js';
+
+const precision = 'bf16';
+const heads = 16;
+
+/** By the names that torch/peer.py gives the same work. */
+const works: Readonly<Record<string, (device: Device) => Promise<BoundPlan>>> = {
+  ...Object.fromEntries(
+    [1, 2, 32].map((images) => [
+      `DiT-XL/2 256 b${images}`,
+      (device: Device) => {
+        const { weights, config } = ditFiles('DiT-XL/2', images);
+        return openDit(device, weights, config, { images, precision });
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    [64, 72, 128].flatMap((headDim) =>
+      [256, 1024, 4096, 16384].map((tokens) => [
+        `attention ${headDim}, ${tokens} tokens`,
+        (device: Device) => openAttention(device, tokens, headDim),
+      ]),
+    ),
+  ),
+  'SD decoder 512': (device) => openPictureDecoder(device, pictureDecoder('sd', 64), precision),
+};
+
+/**
+ * DiT-XL/2, attention of 16 heads and the decoder of Stable Diffusion on a GPU, in bfloat16, each as one plan whose runs are
+ * repeated. Times are the host's clock around a run and its wait. The first word names the file that torch/peer.py wrote.
+ */
+export async function benchGpu({ rounds, words }: Options): Promise<Measured> {
+  const [peerPath] = words;
+  const peers: Readonly<Record<string, number>> = peerPath
+    ? JSON.parse(readFileSync(peerPath, 'utf8'))
+    : {};
+  const rows: Row[] = [];
+  const notes: string[] = [];
+  using device = openDevice({ kind: 'cuda' });
+  for (const [work, open] of Object.entries(works)) {
+    const bound = await open(device);
+    const { milliseconds, note } = await interleave(work, [{ name: 'ours', run: bound.run }], {
+      rounds,
+      threads: 1,
+    });
+    const [oursMs] = milliseconds;
+    const peerMs = peers[work] ?? null;
+    rows.push({
+      work,
+      dtype: precision,
+      oursMs,
+      peer: peerMs === null ? null : 'PyTorch',
+      peerMs,
+      ratio: peerMs === null ? null : peerMs / oursMs,
+      ceilingPercent: null,
+      details: { 'TFLOP/s': bound.flops / oursMs / 1e9, 'arena MB': bound.plan.arenaBytes / 1e6 },
+    });
+    notes.push(note);
+    bound.dispose();
+  }
+  return { isa: device.isa, threads: 1, rows, notes };
+}
+
+async function openAttention(device: Device, tokens: number, headDim: number) {
+  const width = heads * headDim;
+  const one = graph('attention', (g) => {
+    const [q, k, v] = ['q', 'k', 'v'].map((name) => g.input(name, [tokens, width]));
+    const segments = g.input('segments', [1, 4], 'i32');
+    g.output('y', attention(q, k, v, segments, { heads, scale: 1 / Math.sqrt(headDim) }));
+  });
+  const plan = await compile(device, one, weightsOf({}), {}, { precision });
+  const inputs = Object.fromEntries(
+    ['q', 'k', 'v'].map((name) => [name, randomTensor(name, [tokens, width])]),
+  );
+  return bindPlan(device, plan, { ...inputs, segments: Int32Array.of(0, tokens, 0, tokens) });
+}
