@@ -76,7 +76,7 @@ __device__ inline void stage_rows(float (*to)[plain_depth + 4], const float *fro
 
 /// A lane has `width` columns of the values, 32 apart; a block 32 · width of them.
 template <int width>
-__global__ void __launch_bounds__(plain_warps * 32)
+__global__ void __launch_bounds__(plain_warps * 32, 1)
     attention_tiles(const AttentionNode node, const QueryTiles list, const int32_t column_blocks) {
   __shared__ float queries[plain_rows][plain_depth + 4], keys[plain_keys][plain_depth + 4];
   __shared__ float weights[plain_warps][plain_warp_rows][plain_keys];

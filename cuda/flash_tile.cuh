@@ -129,7 +129,7 @@ struct Softmax {
 };
 
 template <class Shape>
-__global__ void __launch_bounds__(flash_warps * 32)
+__global__ void __launch_bounds__(flash_warps * 32, 1)
     flash_tiles(const AttentionNode node, const QueryTiles list, const int64_t tokens,
                 const uint16_t *packed) {
   const int32_t place = int32_t(blockIdx.x % unsigned(list.room));

@@ -33,7 +33,7 @@ __device__ inline unsigned char *unit_of(unsigned char *tile, int row, int unit)
 }
 
 template <class Shape, class Source>
-__global__ void __launch_bounds__(Shape::threads)
+__global__ void __launch_bounds__(Shape::threads, 1)
     mma_tiles(const Extents extents, const Source source, const uint16_t *weight,
               const Epilogue epilogue) {
   constexpr int vectors = mma_depth / 4, a_rows = Shape::threads / vectors;

@@ -101,7 +101,9 @@ void run_staged(const Slot &slot, const KernelCall &call) {
       continue;
     const bool is_packed = needs.weight_form[i] == WeightForm::packed;
     const size_t bytes = is_packed ? needs.packed_bytes[i] : bytes_spanned(inputs[i]);
-    staged.push_back(std::make_unique<Staged>(backend, shift, inputs[i].data, bytes));
+    // Memory of the device's own is aligned: packed weights and scratch.
+    staged.push_back(
+        std::make_unique<Staged>(backend, is_packed ? 0 : shift, inputs[i].data, bytes));
     inputs[i].data = staged.back()->data();
   }
   Tensor output = *call.output;

@@ -129,10 +129,8 @@ void run_fibers(Block &block) {
       }
   }
   for (const Fiber &fiber : block.fibers)
-    if (!fiber.is_done) {
-      std::fprintf(stderr, "emulated: threads of a block wait for each other for ever\n");
-      std::abort();
-    }
+    if (!fiber.is_done)
+      fail("threads of a block wait for each other for ever");
 }
 
 Fiber &own_fiber() {
@@ -161,8 +159,15 @@ void with_warp(void *argument, void (*act)(void *const *arguments)) {
   wait(own.meeting);
 }
 
+void fail(const char *what) {
+  std::fprintf(stderr, "emulated: %s\n", what);
+  std::abort();
+}
+
 void copy_later(void *to, const void *from, unsigned bytes) {
   Fiber &fiber = own_fiber();
+  if (uintptr_t(to) % 16 || uintptr_t(from) % 16)
+    fail("an asynchronous copy is not aligned to 16 bytes");
   if (fiber.copies.empty())
     fiber.copies.emplace_back();
   fiber.copies.back().push_back({to, from, bytes});

@@ -32,6 +32,8 @@ namespace emulated {
 
 constexpr unsigned warp = 32;
 
+/// Ends the process: a kernel does what a GPU would not survive.
+[[noreturn]] void fail(const char *what);
 /// Runs body once for every thread of the current block.
 void run_block(void (*body)(void *context), void *context, size_t shared_bytes);
 /// The launch's shared bytes, NaN at the block's start.

@@ -66,6 +66,8 @@ uint32_t bfloat(float value) {
 }
 
 void load_matrices(uint32_t (&to)[4], const void *row, bool is_transposed) {
+  if (uintptr_t(row) % 16)
+    fail("a row of a matrix is not aligned to 16 bytes");
   Load lane = {to, row};
   with_warp(&lane, is_transposed ? load<true> : load<false>);
 }

@@ -7,7 +7,9 @@
 #include <vector>
 
 /// For tests: launches of a graph since the library was loaded.
-extern "C" __attribute__((visibility("default"))) int emulated_graph_launches = 0;
+extern "C" {
+__attribute__((visibility("default"))) int emulated_graph_launches = 0;
+}
 
 struct CUgraph_st {
   std::vector<std::function<void()>> nodes;
