@@ -115,6 +115,24 @@ it('says what is missing or unknown, and still tells the rest', async () => {
     expect(problems.some((problem) => problem.startsWith(`${name}: `))).toBe(true);
 });
 
+it('misses what model_index.json does not list', async () => {
+  const directory = await written('unlisted', pixart);
+  const path = join(directory, 'model_index.json');
+  const { tokenizer, scheduler, ...index } = JSON.parse(await readFile(path, 'utf8'));
+  expect({ tokenizer, scheduler }).toMatchObject({
+    tokenizer: ['transformers', expect.any(String)],
+  });
+  await writeFile(path, JSON.stringify(index));
+  expect((await modelInfo(directory)).runs).toBe(true);
+  for (const name of ['tokenizer', 'scheduler'])
+    await rm(join(directory, name), { recursive: true });
+  const { problems } = await modelInfo(directory);
+  expect(problems).toEqual([
+    expect.stringMatching(/^tokenizer: .* must hold = tokenizer\.json/),
+    expect.stringMatching(/^scheduler: .* must be = there/),
+  ]);
+});
+
 it('knows a pipeline that does not run here by its parts', async () => {
   const { runs, problems, components } = await modelInfo(
     await written('other', { ...flux, className: 'AuraFlowPipeline' }),

@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import { TubeletError } from '../errors.js';
 import { isOriginalDit, originalDitIndex } from '../pipelines/dit/original.js';
 import type { GenerationDefaults } from '../pipelines/generation-defaults.js';
-import { pipelineClasses } from '../pipelines/load-pipeline.js';
+import { type PipelineClass, pipelineClasses } from '../pipelines/load-pipeline.js';
 import { componentClass, type ModelFolder, openModelFolder } from '../pipelines/model-folder.js';
 import { requireTokenizerFiles } from '../text/index.js';
 import {
@@ -79,6 +79,7 @@ async function pipelineInfo(
     const expected = classes.map((one) => one ?? 'absent').join(' or ');
     if (!classes.includes(got)) problems.push(`${name} must be = ${expected}, got ${got}`);
   }
+  if (found) problems.push(...(await unlisted(folder, index, found)));
   let defaults: GenerationDefaults | null = null;
   try {
     defaults = (await found?.defaults(folder)) ?? null;
@@ -90,6 +91,34 @@ async function pipelineInfo(
     !found || name in found.components || /^(scheduler$|tokenizer)/.test(name);
   const shown = components.map((each) => (needs(each.name) ? each : { ...each, problems: [] }));
   return { ...summary(folder.directory, 'pipeline', className, shown, problems), defaults };
+}
+
+/** What is missing of the parts that a pipeline needs and model_index.json does not list. */
+async function unlisted(
+  folder: ModelFolder,
+  index: Readonly<Record<string, unknown>>,
+  { components }: PipelineClass,
+): Promise<string[]> {
+  const encoders = Object.keys(components).filter((name) => name.startsWith('text_encoder'));
+  const tokenizers = encoders
+    .filter((name) => componentClass(index, name) !== undefined)
+    .map((name) => name.replace('text_encoder', 'tokenizer'));
+  const isOriginal = index === originalDitIndex;
+  const checks = [
+    ...tokenizers.map((name) => [name, () => requireTokenizerFiles(folder.path(name))] as const),
+    ...(isOriginal
+      ? []
+      : [['scheduler', () => folder.json('scheduler', 'scheduler_config.json')] as const]),
+  ].filter(([name]) => componentClass(index, name) === undefined);
+  const found = await Promise.all(
+    checks.map(([name, check]) =>
+      check().then(
+        () => [],
+        (error: Error) => [`${name}: ${error.message}`],
+      ),
+    ),
+  );
+  return found.flat();
 }
 
 async function component(
