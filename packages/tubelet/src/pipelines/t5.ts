@@ -61,8 +61,7 @@ export async function loadT5(
     openWeights(folder.path(encoder)),
   ]);
   requireCheckpoint(textEncoderCheckpoint(config), weights);
-  const maxLength = options.maxLength ?? tokenizer.maxLength;
-  requireLength(maxLength);
+  const maxLength = textLength(options.maxLength ?? tokenizer.maxLength);
   const { modelDim: dim } = config;
   const branches = 2;
   const capacity = { tokens: branches * maxLength, segments: branches };
@@ -110,8 +109,9 @@ export function paddedTo(length: number, ids: readonly number[], pad: number): r
   return [...ids, ...Array<number>(Math.max(0, length - ids.length)).fill(pad)];
 }
 
-function requireLength(maxLength: number): void {
-  if (Number.isInteger(maxLength) && maxLength >= 1 && maxLength <= longestText) return;
+/** @throws TubeletError BAD_INPUT for what no pipeline takes */
+export function textLength(maxLength: number): number {
+  if (Number.isInteger(maxLength) && maxLength >= 1 && maxLength <= longestText) return maxLength;
   const expected = `a whole number from 1 to ${longestText}`;
   const message = `maxSequenceLength must be = ${expected}, got ${maxLength}`;
   throw new TubeletError('BAD_INPUT', 'model', message);

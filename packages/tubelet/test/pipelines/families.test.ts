@@ -71,6 +71,13 @@ afterAll(async () => {
   await folder.remove();
 });
 
+it.for(['hunyuan', 'sd3'] as const)('%s refuses a text length', async (name) => {
+  const options = { threads: 1, maxSequenceLength: 513 };
+  await expect(loadPipeline(join(folder.path, name), options)).rejects.toThrow(
+    /maxSequenceLength must be = a whole number from 1 to 512, got 513/,
+  );
+});
+
 describe.for(Object.keys(families) as Family[])('%s', (name) => {
   const pipe = () => pipes.get(name)!;
   const {

@@ -21,6 +21,7 @@ import {
 } from '../pipeline.js';
 import type { EncodedPrompt } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
+import { textLength } from '../t5.js';
 import { openTransformerWeights } from '../transformer-weights.js';
 import { encodeTrulyGuided, isTrulyGuided } from '../true-guidance.js';
 import { loadFluxPrompts } from './prompts.js';
@@ -49,10 +50,11 @@ export async function fluxDefaults(folder: ModelFolder): Promise<GenerationDefau
 export async function loadFluxPipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength = 512, dtype, ...files }: PipelineOptions,
+  { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
+  const maxLength = textLength(maxSequenceLength ?? defaults.maxSequenceLength ?? 512);
   const [schedulerConfig, config] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseFluxConfig),
@@ -65,7 +67,7 @@ export async function loadFluxPipeline(
     fluxOriginalNames(config),
   );
   const [prompts, autoencoder] = await Promise.all([
-    loadFluxPrompts(device, folder, maxSequenceLength, dtypes.textEncoder),
+    loadFluxPrompts(device, folder, maxLength, dtypes.textEncoder),
     loadKlAutoencoder(device, folder, dtypes.vae),
   ]);
   const { latentChannels } = autoencoder.config;

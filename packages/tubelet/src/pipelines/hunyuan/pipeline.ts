@@ -19,6 +19,7 @@ import {
 } from '../pipeline.js';
 import type { EncodedPrompt } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
+import { textLength } from '../t5.js';
 import { openTransformerWeights } from '../transformer-weights.js';
 import { encodeTrulyGuided, isTrulyGuided } from '../true-guidance.js';
 import { loadHunyuanAutoencoder } from './autoencoder.js';
@@ -41,10 +42,11 @@ export function hunyuanDefaults(folder: ModelFolder): Promise<GenerationDefaults
 export async function loadHunyuanPipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength = 256, dtype, ...files }: PipelineOptions,
+  { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
+  const maxLength = textLength(maxSequenceLength ?? defaults.maxSequenceLength ?? 256);
   const [schedulerConfig, config] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseHunyuanConfig),
@@ -52,7 +54,7 @@ export async function loadHunyuanPipeline(
   chooseScheduler(schedulerConfig, undefined);
   const weights = await openTransformerWeights(folder, files, hunyuanCheckpoint(config));
   const [prompts, autoencoder] = await Promise.all([
-    loadHunyuanPrompts(device, folder, maxSequenceLength, dtypes.textEncoder),
+    loadHunyuanPrompts(device, folder, maxLength, dtypes.textEncoder),
     loadHunyuanAutoencoder(device, folder, dtypes.vae),
   ]);
   const { latentChannels, outChannels, spaceLevels } = autoencoder.config;

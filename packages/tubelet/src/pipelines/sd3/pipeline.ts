@@ -14,6 +14,7 @@ import {
 } from '../pipeline.js';
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
+import { textLength } from '../t5.js';
 import { openTransformerWeights } from '../transformer-weights.js';
 import { loadSd3Prompts } from './prompts.js';
 
@@ -36,10 +37,11 @@ export async function sd3Defaults(folder: ModelFolder): Promise<GenerationDefaul
 export async function loadSd3Pipeline(
   device: Device,
   folder: ModelFolder,
-  { maxSequenceLength = 256, dtype, ...files }: PipelineOptions,
+  { maxSequenceLength, dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
+  const maxLength = textLength(maxSequenceLength ?? defaults.maxSequenceLength ?? 256);
   const [schedulerConfig, config] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
     folder.json('transformer', 'config.json').then(parseSd3Config),
@@ -47,7 +49,7 @@ export async function loadSd3Pipeline(
   chooseScheduler(schedulerConfig, undefined);
   const weights = await openTransformerWeights(folder, files, sd3Checkpoint(config));
   const [prompts, autoencoder] = await Promise.all([
-    loadSd3Prompts(device, folder, config.textDim, maxSequenceLength, dtypes.textEncoder),
+    loadSd3Prompts(device, folder, config.textDim, maxLength, dtypes.textEncoder),
     loadKlAutoencoder(device, folder, dtypes.vae),
   ]);
   const { inChannels, outChannels, patchSize } = config;
