@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { classifierFree, denoise, schedulerFromConfig, unguided } from '@tubelet/diffusion';
+import {
+  classifierFree,
+  denoise,
+  type ScheduleOptions,
+  schedulerFromConfig,
+  unguided,
+} from '@tubelet/diffusion';
 import {
   clipTextEncoder,
   cogvideoxTransformer,
@@ -127,7 +133,7 @@ interface Original {
   readonly request: GenerateRequest;
   /** Latents: channels, frames, height, width. */
   readonly size: readonly [number, number, number, number];
-  readonly schedule: object;
+  readonly schedule: ScheduleOptions;
   /** Predicts for one text, with what has to be known of the prompt's for the negative one. */
   predict(latents: Float64Array, t: number, ids: Ids, prompt: Ids): Promise<Values>;
 }
