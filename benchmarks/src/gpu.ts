@@ -19,7 +19,7 @@ const works: Readonly<Record<string, (device: Device) => Promise<BoundPlan>>> = 
     [1, 2, 32].map((images) => [
       `DiT-XL/2 256 b${images}`,
       (device: Device) => {
-        const { weights, config } = ditFiles('DiT-XL/2', images);
+        const { weights, config } = ditFiles('DiT-XL/2', { images, pixels: 256 });
         return openDit(device, weights, config, { images, precision });
       },
     ]),
