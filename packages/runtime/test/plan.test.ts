@@ -232,14 +232,15 @@ describe('a plan', () => {
 
 test('disposing a device rejects what waits and stops what runs', async () => {
   using mine = openDevice({ threads: 1 });
-  const plan = await compile(mine, adalnChain(4000, 64), none, { tokens: 64 });
+  const tokens = 4000; // about a second, of which the test takes some milliseconds
+  const plan = await compile(mine, adalnChain(4000, 64), none, { tokens });
   const inputs = {
-    x: mine.allocate(64 * 64 * 4),
+    x: mine.allocate(tokens * 64 * 4),
     modulation: mine.allocate(2 * 64 * 4),
-    row: mine.allocate(64 * 4),
+    row: mine.allocate(tokens * 4),
   };
-  const outputs = { y: mine.allocate(64 * 64 * 4) };
-  const running = plan.run({ inputs, outputs }, { tokens: 64 });
+  const outputs = { y: mine.allocate(tokens * 64 * 4) };
+  const running = plan.run({ inputs, outputs }, { tokens });
   const waiting = outputs.y.read(new Float32Array(4));
   await new Promise((done) => setTimeout(done, 5));
   mine.dispose();
