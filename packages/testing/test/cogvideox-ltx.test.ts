@@ -1,4 +1,3 @@
-import { type Graph, TubeletError } from '@tubelet/graph';
 import {
   type CogvideoxClip,
   type CogvideoxConfig,
@@ -16,27 +15,13 @@ import {
   parseLtxConfig,
   parseLtxVaeConfig,
 } from '@tubelet/models';
-import { loadAddon } from '@tubelet/native';
-import { interpret, onAddon, type RunGraph, randomValues, randomWeights } from '@tubelet/testing';
+import { interpret, onAddon } from '@tubelet/testing';
 import { describe, expect, test } from 'vitest';
+import { absentAddon, type Case, dataOf, expectAgreement, plain, run } from './model-case.js';
 
 // Small models of every form with weights made here: these need no goldens.
 
-interface Case {
-  readonly graph: Graph;
-  readonly inputs: Readonly<Record<string, ArrayLike<number>>>;
-  readonly sizes: Readonly<Record<string, number>>;
-}
-
 type Named<Clip> = Clip & { readonly name: string };
-
-/** Data of clips one after another, each named after its clip, so that it is the same alone and packed. */
-function dataOf<Clip extends { readonly name: string }>(clips: readonly Clip[]) {
-  return (what: string, count: (clip: Clip) => number, scale = 1) =>
-    clips.flatMap((clip) =>
-      [...randomValues(`${what} ${clip.name}`, count(clip))].map((value) => value * scale),
-    );
-}
 
 const cogvideox = (options: object): CogvideoxConfig =>
   parseCogvideoxConfig({
@@ -96,15 +81,6 @@ const cogvideoxVae = parseCogvideoxVaeConfig({
   layers_per_block: 1,
   norm_num_groups: 2,
 });
-
-/** Random values for all inputs of a graph without symbols. */
-function plain(graph: Graph): Case {
-  const inputs = graph.inputs.map(({ name, shape }) => {
-    const count = shape.map(Number).reduce((product, size) => product * size, 1);
-    return [name, randomValues(name, count).map(Math.fround)];
-  });
-  return { graph, inputs: Object.fromEntries(inputs), sizes: {} };
-}
 
 const cogvideoxVaes = (
   [
@@ -213,37 +189,14 @@ const cases: [name: string, case_: Case][] = [
   ...ltxVaes.map(([name, given]): [string, Case] => [`ltx-vae, ${name}`, given]),
 ];
 
-function run(by: RunGraph, { graph, inputs, sizes }: Case) {
-  return by(graph, randomWeights([graph]), inputs, sizes);
-}
-
-let absent = '';
-try {
-  loadAddon();
-} catch (error) {
-  if (!TubeletError.isInstance(error)) throw error;
-  absent = error.message;
-}
-
 // Without a built addon there is nothing to compare.
-describe.skipIf(absent)('the addon agrees with double precision', () => {
-  test.each(cases)('%s', async (_name, given) => {
-    const [ours, reference] = [await run(onAddon, given), await run(interpret, given)];
-    expect([...ours.keys()]).toEqual([...reference.keys()]);
-    for (const [name, expected] of reference) {
-      const got = ours.get(name) ?? [];
-      const largest = Math.max(...expected.map(Math.abs), 1e-3);
-      const error = Math.max(...expected.map((value, i) => Math.abs(value - got[i])));
-      expect(got.length, name).toBe(expected.length);
-      expect(error / largest, name).toBeLessThan(2e-5);
-      expect(largest, `${name} is not nothing`).toBeGreaterThan(1e-3);
-    }
-  });
+describe.skipIf(absentAddon)('the addon agrees with double precision', () => {
+  test.each(cases)('%s', (_name, given) => expectAgreement(given, 2e-5));
 });
 
 describe.each([
   ['in double precision', interpret, false],
-  ['on the addon, to the bit', onAddon, absent !== ''],
+  ['on the addon, to the bit', onAddon, absentAddon !== ''],
 ] as const)('%s', (_name, by, skipped) => {
   const together = cogvideoxForms.filter(([, , clips]) => clips.length > 1);
   // Without a built addon only the interpreter runs.

@@ -1,4 +1,3 @@
-import { TubeletError } from '@tubelet/graph';
 import {
   cacheEntries,
   mochiFeatures,
@@ -7,9 +6,9 @@ import {
   mochiVaeEncoder,
   parseMochiVaeConfig,
 } from '@tubelet/models';
-import { loadAddon } from '@tubelet/native';
 import { interpret, onAddon, type RunGraph, randomValues, randomWeights } from '@tubelet/testing';
 import { describe, expect, test } from 'vitest';
+import { absentAddon } from './model-case.js';
 
 // There is no golden of this autoencoder: its parts are held to plain loops over the published structure.
 
@@ -225,16 +224,8 @@ test('chunks give what the whole clip gives', async () => {
   expect(difference).toBeLessThan(1e-10);
 });
 
-let absent = '';
-try {
-  loadAddon();
-} catch (error) {
-  if (!TubeletError.isInstance(error)) throw error;
-  absent = error.message;
-}
-
 // Without a built addon there is nothing to compare.
-describe.skipIf(absent)('the addon agrees with double precision', () => {
+describe.skipIf(absentAddon)('the addon agrees with double precision', () => {
   test.each([
     ['encoder', encoder, { features }],
     ['decoder', decoder, { latents }],

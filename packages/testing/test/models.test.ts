@@ -1,4 +1,3 @@
-import { type Graph, TubeletError } from '@tubelet/graph';
 import {
   dit,
   klVaeDecoder,
@@ -29,17 +28,11 @@ import {
   wanVaeDecoder,
   wanVaeEncoder,
 } from '@tubelet/models';
-import { loadAddon } from '@tubelet/native';
-import { interpret, onAddon, type RunGraph, randomValues, randomWeights } from '@tubelet/testing';
+import { interpret, onAddon, randomValues } from '@tubelet/testing';
 import { describe, expect, test } from 'vitest';
+import { absentAddon, type Case, dataOf, expectAgreement, plain, run } from './model-case.js';
 
 // Small models of every form with weights made here: these need no goldens.
-
-interface Case {
-  readonly graph: Graph;
-  readonly inputs: Readonly<Record<string, ArrayLike<number>>>;
-  readonly sizes: Readonly<Record<string, number>>;
-}
 
 const wan = (options: object): WanConfig =>
   parseWanConfig({
@@ -56,13 +49,9 @@ const wan = (options: object): WanConfig =>
 
 const image = { image_dim: 6, added_kv_proj_dim: 28 };
 
-/** The data of a clip is named after it, so that it is the same alone and packed. */
 function wanCase(config: WanConfig, clips: readonly (WanClip & { readonly name: string })[]): Case {
   const { inputs, sizes } = packWan(config, clips);
-  const join = (what: string, count: (clip: WanClip) => number, scale = 1) =>
-    clips.flatMap((clip) =>
-      [...randomValues(`${what} ${clip.name}`, count(clip))].map((v) => v * scale),
-    );
+  const join = dataOf(clips);
   const data = {
     latents: join(
       'latents',
@@ -97,15 +86,6 @@ function vaeCases(options: object): [string, Case][] {
       plain(wanVaeDecoder(config, { chunk, height: 1, width: 2, tile: true })),
     ],
   ]);
-}
-
-/** Random values for all inputs of a graph without symbols. */
-function plain(graph: Graph): Case {
-  const inputs = graph.inputs.map(({ name, shape }) => {
-    const count = shape.map(Number).reduce((product, size) => product * size, 1);
-    return [name, randomValues(name, count).map(Math.fround)];
-  });
-  return { graph, inputs: Object.fromEntries(inputs), sizes: {} };
 }
 
 function textCase(options: object): Case {
@@ -157,8 +137,7 @@ const latteConfig = parseLatteConfig({
 
 function latteCase(clips: readonly (LatteClip & { readonly name: string })[]): Case {
   const { inputs, sizes } = packLatte(latteConfig, clips);
-  const join = (what: string, count: (clip: LatteClip) => number) =>
-    clips.flatMap((clip) => [...randomValues(`${what} ${clip.name}`, count(clip))]);
+  const join = dataOf(clips);
   const data = {
     latents: join('latents', ({ frames, height, width }) => 3 * frames * height * width),
     text: join('text', ({ textTokens }) => 9 * textTokens),
@@ -264,37 +243,14 @@ const cases: [name: string, case_: Case][] = [
   ['vivit, model 4', vivitCase({ attention_config: { type: 'factorized_dot_product_attention' } })],
 ];
 
-function run(by: RunGraph, { graph, inputs, sizes }: Case) {
-  return by(graph, randomWeights([graph]), inputs, sizes);
-}
-
-let absent = '';
-try {
-  loadAddon();
-} catch (error) {
-  if (!TubeletError.isInstance(error)) throw error;
-  absent = error.message;
-}
-
 // Without a built addon there is nothing to compare.
-describe.skipIf(absent)('the addon agrees with double precision', () => {
-  test.each(cases)('%s', async (_name, given) => {
-    const [ours, reference] = [await run(onAddon, given), await run(interpret, given)];
-    expect([...ours.keys()]).toEqual([...reference.keys()]);
-    for (const [name, expected] of reference) {
-      const got = ours.get(name) ?? [];
-      const largest = Math.max(...expected.map(Math.abs), 1e-3);
-      const error = Math.max(...expected.map((value, i) => Math.abs(value - got[i])));
-      expect(got.length, name).toBe(expected.length);
-      expect(error / largest, name).toBeLessThan(1e-5);
-      expect(largest, `${name} is not nothing`).toBeGreaterThan(1e-3);
-    }
-  });
+describe.skipIf(absentAddon)('the addon agrees with double precision', () => {
+  test.each(cases)('%s', (_name, given) => expectAgreement(given, 1e-5));
 });
 
 describe.each([
   ['in double precision', interpret, false],
-  ['on the addon, to the bit', onAddon, absent !== ''],
+  ['on the addon, to the bit', onAddon, absentAddon !== ''],
 ] as const)('%s', (_name, by, skipped) => {
   // Without a built addon only the interpreter runs.
   test.skipIf(skipped).each([

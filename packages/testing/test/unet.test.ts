@@ -1,8 +1,7 @@
-import { TubeletError } from '@tubelet/graph';
 import { parseUnetConfig, type UnetSize, unet } from '@tubelet/models';
-import { loadAddon } from '@tubelet/native';
 import { interpret, onAddon, type RunGraph, randomValues, randomWeights } from '@tubelet/testing';
 import { describe, expect, test } from 'vitest';
+import { absentAddon, expectClose } from './model-case.js';
 
 // Small U-Nets of every form at odd sizes with weights made here: these need no goldens.
 
@@ -122,24 +121,12 @@ const cases: [name: string, case_: Case][] = [
   ],
 ];
 
-let absent = '';
-try {
-  loadAddon();
-} catch (error) {
-  if (!TubeletError.isInstance(error)) throw error;
-  absent = error.message;
-}
-
 // Without a built addon there is nothing to compare.
-describe.skipIf(absent)('the addon agrees with double precision', () => {
+describe.skipIf(absentAddon)('the addon agrees with double precision', () => {
   test.each(cases)('%s', async (_name, given) => {
     const got = (await run(onAddon, given)).get('prediction')!;
     const expected = (await run(interpret, given)).get('prediction')!;
-    const largest = Math.max(...expected.map(Math.abs));
-    const error = Math.max(...expected.map((value, i) => Math.abs(value - got[i])));
-    expect(got.length).toBe(expected.length);
-    expect(error / largest).toBeLessThan(1e-5);
-    expect(largest).toBeGreaterThan(1e-3);
+    expectClose(got, expected, { name: 'prediction', tolerance: 1e-5 });
   });
 
   test.each([
