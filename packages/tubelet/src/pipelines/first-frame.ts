@@ -1,13 +1,31 @@
 import { TubeletError } from '../errors.js';
 import { fitImage, type ImageSource, readImage } from '../media/index.js';
+import type { CheckedRequest, GenerateRequest } from './request.js';
 import { fromBytes, type RgbValues } from './video.js';
+
+/**
+ * The request's image, encoded; undefined where there is none.
+ *
+ * @param encode given pixels [height, width, 3] in [-1, 1]
+ */
+export async function encodeFirstFrame(
+  { image, onProgress }: GenerateRequest,
+  { width, height }: CheckedRequest,
+  encode: (pixels: Float32Array, height: number, width: number) => Promise<Float32Array>,
+): Promise<Float32Array | undefined> {
+  if (image === undefined) return undefined;
+  onProgress?.({ stage: 'image', done: 0, total: 1 });
+  const encoded = await encode(await firstFramePixels(image, width, height), height, width);
+  onProgress?.({ stage: 'image', done: 1, total: 1 });
+  return encoded;
+}
 
 /**
  * A first frame as an autoencoder takes it: cropped to the aspect and scaled to the size, but values must have the size.
  *
  * @returns [height, width, 3] in [-1, 1]
  */
-export async function firstFramePixels(
+async function firstFramePixels(
   image: ImageSource | RgbValues,
   width: number,
   height: number,

@@ -98,6 +98,11 @@ export function flowSchedule(
   });
 }
 
+/** From 1, evenly down to the last step's: what diffusers' pipelines hand to {@link flowSchedule}. */
+export function evenSigmas(steps: number): readonly number[] {
+  return Array.from({ length: steps }, (_, i) => 1 - i / steps);
+}
+
 /** With diffusers' defaults. */
 function shiftRange(config: SchedulerConfig) {
   const number = (name: string, fallback: number) => Number(config[name] ?? fallback);

@@ -9,8 +9,9 @@ import {
 } from '@tubelet/models';
 import { type Device, growingPlan } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
+import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
-import { firstFramePixels } from '../first-frame.js';
+import { encodeFirstFrame } from '../first-frame.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
 import { joined, type LatentSize, prepareCalls, prepareInputs } from '../model-calls.js';
@@ -24,7 +25,6 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
-import { openTransformerWeights } from '../transformer-weights.js';
 import { loadCogvideoxAutoencoder } from './autoencoder.js';
 import { besideImage } from './beside-image.js';
 
@@ -62,12 +62,11 @@ export async function loadCogvideoxPipeline(
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
-  const [schedulerConfig, config] = await Promise.all([
-    folder.json('scheduler', 'scheduler_config.json'),
-    folder.json('transformer', 'config.json').then(parseCogvideoxConfig),
-  ]);
-  chooseDiffusionScheduler(schedulerConfig, undefined);
-  const weights = await openTransformerWeights(folder, files, cogvideoxCheckpoint(config));
+  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+    parseConfig: parseCogvideoxConfig,
+    checkpoint: cogvideoxCheckpoint,
+    chooseScheduler: chooseDiffusionScheduler,
+  });
   const math = latentMath(device);
   const [prompts, autoencoder] = await Promise.all([
     loadT5Prompts(device, folder, {
@@ -123,14 +122,11 @@ export async function loadCogvideoxPipeline(
     },
     async condition(request, checked) {
       const { branches, warnings } = await encodeRequest(prompts, request, checked);
-      const { image, signal, onProgress } = request;
-      if (image === undefined) return { branches, warnings };
-      const { width, height, seed } = checked;
-      onProgress?.({ stage: 'image', done: 0, total: 1 });
-      const pixels = await firstFramePixels(image, width, height);
-      const encoded = await autoencoder.encodeImage(pixels, height, width, { seed, signal });
-      onProgress?.({ stage: 'image', done: 1, total: 1 });
-      return { branches: branches.map((branch) => ({ ...branch, image: encoded })), warnings };
+      const options = { seed: checked.seed, signal: request.signal };
+      const image = await encodeFirstFrame(request, checked, (pixels, height, width) =>
+        autoencoder.encodeImage(pixels, height, width, options),
+      );
+      return { branches: branches.map((branch) => ({ ...branch, image })), warnings };
     },
     async prepare({ latent }, branches) {
       const clips = branches.map(({ embeddings }) => {

@@ -1,4 +1,3 @@
-import { classifierFree, unguided } from '@tubelet/diffusion';
 import {
   fluxCheckpoint,
   fluxOriginalNames,
@@ -7,6 +6,7 @@ import {
   parseFluxConfig,
 } from '@tubelet/models';
 import { type Device, growingPlan } from '@tubelet/runtime';
+import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
@@ -20,10 +20,9 @@ import {
   requireMatching,
 } from '../pipeline.js';
 import type { EncodedPrompt } from '../prompts.js';
-import { chooseScheduler, flowSchedule } from '../scheduler.js';
+import { chooseScheduler, evenSigmas, flowSchedule } from '../scheduler.js';
 import { textLength } from '../t5.js';
-import { openTransformerWeights } from '../transformer-weights.js';
-import { encodeTrulyGuided, isTrulyGuided } from '../true-guidance.js';
+import { trueGuidance } from '../true-guidance.js';
 import { loadFluxPrompts } from './prompts.js';
 
 /** Latents along each side of a token. */
@@ -55,17 +54,12 @@ export async function loadFluxPipeline(
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
   const maxLength = textLength(maxSequenceLength ?? defaults.maxSequenceLength ?? 512);
-  const [schedulerConfig, config] = await Promise.all([
-    folder.json('scheduler', 'scheduler_config.json'),
-    folder.json('transformer', 'config.json').then(parseFluxConfig),
-  ]);
-  chooseScheduler(schedulerConfig, undefined);
-  const weights = await openTransformerWeights(
-    folder,
-    files,
-    fluxCheckpoint(config),
-    fluxOriginalNames(config),
-  );
+  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+    parseConfig: parseFluxConfig,
+    checkpoint: fluxCheckpoint,
+    originalNames: fluxOriginalNames,
+    chooseScheduler,
+  });
   const [prompts, autoencoder] = await Promise.all([
     loadFluxPrompts(device, folder, maxLength, dtypes.textEncoder),
     loadKlAutoencoder(device, folder, dtypes.vae),
@@ -96,13 +90,9 @@ export async function loadFluxPipeline(
     prompts,
     schedule({ scheduler }, { steps, latent }) {
       const tokens = (latent.height * latent.width) / patch ** 2;
-      const sigmas = Array.from({ length: steps }, (_, i) => 1 - i / steps);
-      return flowSchedule(schedulerConfig, scheduler, steps, tokens, sigmas);
+      return flowSchedule(schedulerConfig, scheduler, steps, tokens, evenSigmas(steps));
     },
-    isGuided: isTrulyGuided,
-    guidance: (request) =>
-      isTrulyGuided(request) ? classifierFree({ scale: request.trueGuidanceScale! }) : unguided,
-    condition: (request, checked) => encodeTrulyGuided(prompts, request, checked),
+    ...trueGuidance(prompts),
     async prepare({ latent, guidanceScale }, branches) {
       const textTokens = branches[0]!.embeddings.length / config.textDim;
       const images = branches.map(() => {

@@ -1,4 +1,3 @@
-import { classifierFree, unguided } from '@tubelet/diffusion';
 import {
   hunyuanCheckpoint,
   hunyuanTransformer,
@@ -6,6 +5,7 @@ import {
   parseHunyuanConfig,
 } from '@tubelet/models';
 import { type Device, growingPlan } from '@tubelet/runtime';
+import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
@@ -18,10 +18,9 @@ import {
   requireMatching,
 } from '../pipeline.js';
 import type { EncodedPrompt } from '../prompts.js';
-import { chooseScheduler, flowSchedule } from '../scheduler.js';
+import { chooseScheduler, evenSigmas, flowSchedule } from '../scheduler.js';
 import { textLength } from '../t5.js';
-import { openTransformerWeights } from '../transformer-weights.js';
-import { encodeTrulyGuided, isTrulyGuided } from '../true-guidance.js';
+import { trueGuidance } from '../true-guidance.js';
 import { loadHunyuanAutoencoder } from './autoencoder.js';
 import { loadHunyuanPrompts } from './prompts.js';
 
@@ -47,12 +46,11 @@ export async function loadHunyuanPipeline(
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
   const maxLength = textLength(maxSequenceLength ?? defaults.maxSequenceLength ?? 256);
-  const [schedulerConfig, config] = await Promise.all([
-    folder.json('scheduler', 'scheduler_config.json'),
-    folder.json('transformer', 'config.json').then(parseHunyuanConfig),
-  ]);
-  chooseScheduler(schedulerConfig, undefined);
-  const weights = await openTransformerWeights(folder, files, hunyuanCheckpoint(config));
+  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+    parseConfig: parseHunyuanConfig,
+    checkpoint: hunyuanCheckpoint,
+    chooseScheduler,
+  });
   const [prompts, autoencoder] = await Promise.all([
     loadHunyuanPrompts(device, folder, maxLength, dtypes.textEncoder),
     loadHunyuanAutoencoder(device, folder, dtypes.vae),
@@ -88,13 +86,9 @@ export async function loadHunyuanPipeline(
     schedule({ scheduler }, { steps, latent }) {
       const { frames, height, width } = latent;
       const tokens = (frames * height * width) / (patchSizeT * patchSize ** 2);
-      const sigmas = Array.from({ length: steps }, (_, i) => 1 - i / steps);
-      return flowSchedule(schedulerConfig, scheduler, steps, tokens, sigmas);
+      return flowSchedule(schedulerConfig, scheduler, steps, tokens, evenSigmas(steps));
     },
-    isGuided: isTrulyGuided,
-    guidance: (request) =>
-      isTrulyGuided(request) ? classifierFree({ scale: request.trueGuidanceScale! }) : unguided,
-    condition: (request, checked) => encodeTrulyGuided(prompts, request, checked),
+    ...trueGuidance(prompts),
     async prepare({ latent, guidanceScale }, branches) {
       const clips = branches.map(({ ids }) => ({ ...latent, textTokens: ids.length }));
       const { sizes, inputs } = packHunyuan(config, clips);

@@ -1,6 +1,7 @@
 import { latte, latteCheckpoint, packLatte, parseLatteConfig } from '@tubelet/models';
 import { type Device, growingPlan } from '@tubelet/runtime';
 import { cleanCaption } from '../../text/index.js';
+import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder } from '../kl-autoencoder.js';
@@ -16,7 +17,6 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
-import { openTransformerWeights } from '../transformer-weights.js';
 
 /** Those of diffusers' LattePipeline. */
 export function latteDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
@@ -39,12 +39,11 @@ export async function loadLattePipeline(
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
-  const [schedulerConfig, config] = await Promise.all([
-    folder.json('scheduler', 'scheduler_config.json'),
-    folder.json('transformer', 'config.json').then(parseLatteConfig),
-  ]);
-  chooseDiffusionScheduler(schedulerConfig, undefined);
-  const weights = await openTransformerWeights(folder, files, latteCheckpoint(config));
+  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+    parseConfig: parseLatteConfig,
+    checkpoint: latteCheckpoint,
+    chooseScheduler: chooseDiffusionScheduler,
+  });
   const [prompts, autoencoder] = await Promise.all([
     loadT5Prompts(device, folder, {
       clean: cleanCaption,

@@ -1,7 +1,8 @@
 import { ltxCheckpoint, ltxTransformer, packLtx, parseLtxConfig } from '@tubelet/models';
 import { type Device, growingPlan } from '@tubelet/runtime';
+import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
-import { firstFramePixels } from '../first-frame.js';
+import { encodeFirstFrame } from '../first-frame.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
 import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
@@ -13,9 +14,8 @@ import {
   requireMatching,
 } from '../pipeline.js';
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
-import { chooseScheduler, flowSchedule } from '../scheduler.js';
+import { chooseScheduler, evenSigmas, flowSchedule } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
-import { openTransformerWeights } from '../transformer-weights.js';
 import { loadLtxAutoencoder } from './autoencoder.js';
 
 /** Those of diffusers' LTXPipeline. */
@@ -42,12 +42,11 @@ export async function loadLtxPipeline(
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
-  const [schedulerConfig, config] = await Promise.all([
-    folder.json('scheduler', 'scheduler_config.json'),
-    folder.json('transformer', 'config.json').then(parseLtxConfig),
-  ]);
-  chooseScheduler(schedulerConfig, undefined);
-  const weights = await openTransformerWeights(folder, files, ltxCheckpoint(config));
+  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+    parseConfig: parseLtxConfig,
+    checkpoint: ltxCheckpoint,
+    chooseScheduler,
+  });
   const math = latentMath(device);
   const [prompts, autoencoder] = await Promise.all([
     loadT5Prompts(device, folder, {
@@ -85,17 +84,15 @@ export async function loadLtxPipeline(
     prompts,
     schedule({ scheduler }, { steps, latent }) {
       const tokens = latent.frames * latent.height * latent.width;
-      const sigmas = Array.from({ length: steps }, (_, i) => 1 - i / steps);
-      return flowSchedule(schedulerConfig, scheduler, steps, tokens, sigmas);
+      return flowSchedule(schedulerConfig, scheduler, steps, tokens, evenSigmas(steps));
     },
     condition: (request, checked) => encodeRequest(prompts, request, checked),
-    async hold({ image, signal, onProgress }, { width, height, seed }) {
-      if (image === undefined) return undefined;
-      onProgress?.({ stage: 'image', done: 0, total: 1 });
-      const pixels = await firstFramePixels(image, width, height);
-      const values = await autoencoder.encodeImage(pixels, height, width, { seed, signal });
-      onProgress?.({ stage: 'image', done: 1, total: 1 });
-      return { frames: 1, values };
+    async hold(request, checked) {
+      const options = { seed: checked.seed, signal: request.signal };
+      const values = await encodeFirstFrame(request, checked, (pixels, height, width) =>
+        autoencoder.encodeImage(pixels, height, width, options),
+      );
+      return values && { frames: 1, values };
     },
     async prepare({ latent, fps }, branches, held) {
       const tokenFrames = latent.frames / patchSizeT;

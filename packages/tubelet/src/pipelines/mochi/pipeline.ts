@@ -7,6 +7,7 @@ import {
 } from '@tubelet/models';
 import { type Device, growingPlan, readValues } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
+import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
@@ -21,7 +22,6 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
-import { openTransformerWeights } from '../transformer-weights.js';
 import { loadMochiAutoencoder } from './autoencoder.js';
 
 /** Those of diffusers' MochiPipeline. */
@@ -45,13 +45,12 @@ export async function loadMochiPipeline(
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
-  const [index, schedulerConfig, config] = await Promise.all([
-    folder.json('model_index.json'),
-    folder.json('scheduler', 'scheduler_config.json'),
-    folder.json('transformer', 'config.json').then(parseMochiConfig),
-  ]);
-  chooseScheduler(schedulerConfig, undefined);
-  const weights = await openTransformerWeights(folder, files, mochiCheckpoint(config));
+  const index = await folder.json('model_index.json');
+  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+    parseConfig: parseMochiConfig,
+    checkpoint: mochiCheckpoint,
+    chooseScheduler,
+  });
   const [prompts, autoencoder, frequencies] = await Promise.all([
     loadT5Prompts(device, folder, {
       maxLength: maxSequenceLength ?? defaults.maxSequenceLength,

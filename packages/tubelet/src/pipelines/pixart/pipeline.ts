@@ -2,6 +2,7 @@ import { packPixart, parsePixartConfig, pixart, pixartCheckpoint } from '@tubele
 import { type Device, growingPlan } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { cleanCaption } from '../../text/index.js';
+import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
@@ -18,7 +19,6 @@ import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import type { CheckedRequest, GenerateRequest } from '../request.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
-import { openTransformerWeights } from '../transformer-weights.js';
 import { binnedSize, resizeAndCrop } from './resolution-bins.js';
 
 /** Those of diffusers' PixArtAlphaPipeline and PixArtSigmaPipeline: the trained square. */
@@ -47,18 +47,19 @@ export async function loadPixartPipeline(
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
-  const schedulerConfig = await folder.json('scheduler', 'scheduler_config.json');
-  chooseDiffusionScheduler(schedulerConfig, undefined);
-  const [prompts, config, autoencoder] = await Promise.all([
+  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+    parseConfig: parsePixartConfig,
+    checkpoint: pixartCheckpoint,
+    chooseScheduler: chooseDiffusionScheduler,
+  });
+  const [prompts, autoencoder] = await Promise.all([
     loadT5Prompts(device, folder, {
       clean: cleanCaption,
       maxLength: maxSequenceLength ?? defaults.maxSequenceLength,
       precision: dtypes.textEncoder,
     }),
-    folder.json('transformer', 'config.json').then(parsePixartConfig),
     loadKlAutoencoder(device, folder, dtypes.vae),
   ]);
-  const weights = await openTransformerWeights(folder, files, pixartCheckpoint(config));
   const { inChannels, outChannels, patchSize, sizeConditions } = config;
   const predictions = outChannels === 2 * inChannels ? 2 : 1;
   requireMatching([

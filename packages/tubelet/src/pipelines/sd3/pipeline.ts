@@ -1,5 +1,6 @@
 import { packSd3, parseSd3Config, sd3Checkpoint, sd3Transformer } from '@tubelet/models';
 import { type Device, growingPlan } from '@tubelet/runtime';
+import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
@@ -15,7 +16,6 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
 import { textLength } from '../t5.js';
-import { openTransformerWeights } from '../transformer-weights.js';
 import { loadSd3Prompts } from './prompts.js';
 
 /** Those of diffusers' StableDiffusion3Pipeline. */
@@ -42,12 +42,11 @@ export async function loadSd3Pipeline(
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
   const maxLength = textLength(maxSequenceLength ?? defaults.maxSequenceLength ?? 256);
-  const [schedulerConfig, config] = await Promise.all([
-    folder.json('scheduler', 'scheduler_config.json'),
-    folder.json('transformer', 'config.json').then(parseSd3Config),
-  ]);
-  chooseScheduler(schedulerConfig, undefined);
-  const weights = await openTransformerWeights(folder, files, sd3Checkpoint(config));
+  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+    parseConfig: parseSd3Config,
+    checkpoint: sd3Checkpoint,
+    chooseScheduler,
+  });
   const [prompts, autoencoder] = await Promise.all([
     loadSd3Prompts(device, folder, config.textDim, maxLength, dtypes.textEncoder),
     loadKlAutoencoder(device, folder, dtypes.vae),

@@ -1,22 +1,20 @@
 import { defaultTileSize, vaeFactors } from '@tubelet/models';
 import type { Device } from '@tubelet/runtime';
 import { readDTypes } from '../dtypes.js';
-import { firstFramePixels } from '../first-frame.js';
+import { encodeFirstFrame } from '../first-frame.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
 import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
-  type HeldFrames,
   type Pipeline,
   type PipelineOptions,
   type PrepareArguments,
   requireMatching,
 } from '../pipeline.js';
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
-import type { CheckedRequest, GenerateRequest } from '../request.js';
 import { chooseScheduler } from '../scheduler.js';
-import { loadAutoencoder, type WanAutoencoder } from './autoencoder.js';
+import { loadAutoencoder } from './autoencoder.js';
 import { loadWanPrompts } from './text.js';
 import { loadTransformer } from './transformer.js';
 
@@ -83,7 +81,14 @@ export async function loadWanPipeline(
     schedule: ({ scheduler }, { steps }) =>
       chooseScheduler(schedulerConfig, scheduler).schedule({ steps, precision: 'single' }),
     condition: (request, checked) => encodeRequest(prompts, request, checked),
-    hold: (request, checked) => encodeFirstFrame(autoencoder, request, checked),
+    async hold(request, checked) {
+      const tiling = request.tiling ? defaultTileSize : undefined;
+      const options = { tiling, signal: request.signal };
+      const values = await encodeFirstFrame(request, checked, (pixels, height, width) =>
+        autoencoder.encodeImage(pixels, height, width, options),
+      );
+      return values && { frames: 1, values };
+    },
     prepare: (...given) => transformer.prepare(...called(given)),
     ...(prepareSplit && { prepareSplit: (...given) => prepareSplit(...called(given)) }),
     decode: (latents, { latent }, { signal, tiling }) =>
@@ -93,20 +98,4 @@ export async function loadWanPipeline(
 
 function called([{ latent }, branches, held]: PrepareArguments<EncodedPrompt>) {
   return [latent, branches.map(({ embeddings }) => embeddings), held !== undefined] as const;
-}
-
-async function encodeFirstFrame(
-  autoencoder: WanAutoencoder,
-  { image, tiling, signal, onProgress }: GenerateRequest,
-  { width, height }: CheckedRequest,
-): Promise<HeldFrames | undefined> {
-  if (image === undefined) return undefined;
-  onProgress?.({ stage: 'image', done: 0, total: 1 });
-  const pixels = await firstFramePixels(image, width, height);
-  const values = await autoencoder.encodeImage(pixels, height, width, {
-    signal,
-    tiling: tiling ? defaultTileSize : undefined,
-  });
-  onProgress?.({ stage: 'image', done: 1, total: 1 });
-  return { frames: 1, values };
 }
