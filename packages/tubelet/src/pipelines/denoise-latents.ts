@@ -65,9 +65,11 @@ export async function denoiseLatents(
     prepared,
     {
       async input({ input, timestep, branches }) {
-        const { whole, parts } = pool.take(branches.length);
         const clip = await withHeld(input);
-        for (const part of parts) await math.combine([[clip, 1]], elements, part, { signal });
+        if (branches.length === 1) return { latents: clip, timestep };
+        const { whole, parts } = pool.take(branches.length);
+        const copy = (part: Buffer) => math.combine([[clip, 1]], elements, part, { signal });
+        await Promise.all(parts.map(copy));
         return { latents: whole, timestep };
       },
       async output({ branches }, fill) {

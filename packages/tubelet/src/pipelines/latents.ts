@@ -62,17 +62,12 @@ export function latentMath(device: Device): LatentMath {
 
   return {
     async combine(terms, elements, into, options) {
-      const coefficients = await upload(
-        device,
-        Float32Array.from(terms, ([, c]) => c),
-      );
-      const inputs = Object.fromEntries(terms.map(([latents], i) => [`x${i}`, latents]));
+      const coefficients = device.allocate(terms.length * Float32Array.BYTES_PER_ELEMENT);
+      const latents = Object.fromEntries(terms.map(([x], i) => [`x${i}`, x]));
+      const buffers = { inputs: { coefficients, ...latents }, outputs: { y: into } };
       try {
-        await sumOf(terms.length).run(
-          { inputs: { coefficients, ...inputs }, outputs: { y: into } },
-          { elements },
-          options,
-        );
+        const written = coefficients.write(Float32Array.from(terms, ([, c]) => c));
+        await Promise.all([written, sumOf(terms.length).run(buffers, { elements }, options)]);
       } finally {
         coefficients.dispose();
       }
