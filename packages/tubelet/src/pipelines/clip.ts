@@ -8,7 +8,6 @@ import {
   type Buffer,
   compile,
   type Device,
-  openWeights,
   type Precision,
   type RunOptions,
   readFloat32,
@@ -16,7 +15,7 @@ import {
   type Weights,
 } from '@tubelet/runtime';
 import { loadTokenizer, type Tokenizer } from '../text/index.js';
-import { type ModelFolder, requireCheckpoint } from './model-folder.js';
+import { type ModelFolder, openComponent } from './model-folder.js';
 import { paddedTo } from './t5.js';
 
 /** What CLIP makes of a text. */
@@ -51,12 +50,10 @@ export async function loadClip(
   folder: ModelFolder,
   { encoder = 'text_encoder', penultimate = false, precision, ...options }: ClipOptions,
 ): Promise<ClipEncoder> {
-  const [config, tokenizer, weights] = await Promise.all([
-    folder.json(encoder, 'config.json').then(parseClipTextConfig),
+  const [{ config, weights }, tokenizer] = await Promise.all([
+    openComponent(folder, encoder, parseClipTextConfig, clipTextCheckpoint),
     loadTokenizer(folder.path(options.tokenizer ?? 'tokenizer')),
-    openWeights(folder.path(encoder)),
   ]);
-  requireCheckpoint(clipTextCheckpoint(config), weights);
   const { hiddenSize: dim, projectionDim, layers } = config;
   const maxLength = Math.min(tokenizer.maxLength, config.maxLength);
   const branches = 2;

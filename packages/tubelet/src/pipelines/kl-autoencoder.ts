@@ -8,16 +8,9 @@ import {
   parseKlVaeConfig,
   planKlVaeDecode,
 } from '@tubelet/models';
-import {
-  type Device,
-  openWeights,
-  type Precision,
-  readFloat32,
-  upload,
-  type Weights,
-} from '@tubelet/runtime';
+import { type Device, type Precision, readFloat32, upload, type Weights } from '@tubelet/runtime';
 import type { LatentSize } from './model-calls.js';
-import { type ModelFolder, requireCheckpoint } from './model-folder.js';
+import { type ModelFolder, openComponent } from './model-folder.js';
 import type { DecodeOptions } from './pipeline.js';
 import { disposeAll, latentTile, runSized, sizedPlans, tilesOf } from './sized-plans.js';
 
@@ -48,11 +41,7 @@ export async function loadKlAutoencoder(
   folder: ModelFolder,
   precision: Precision,
 ): Promise<KlAutoencoder> {
-  const [config, weights] = await Promise.all([
-    folder.json('vae', 'config.json').then(parseKlVaeConfig),
-    openWeights(folder.path('vae')),
-  ]);
-  requireCheckpoint(klVaeCheckpoint(config), weights);
+  const { config, weights } = await openComponent(folder, 'vae', parseKlVaeConfig, klVaeCheckpoint);
   const { outChannels, scalingFactor, shiftFactor } = config;
   const space = klVaeFactor(config);
   const build = (size: ImageSize) => klVaeDecoder(config, size);

@@ -2,7 +2,6 @@ import { llamaCheckpoint, llamaEncoder, packLlamaTexts, parseLlamaConfig } from 
 import {
   compile,
   type Device,
-  openWeights,
   type Precision,
   type RunOptions,
   readFloat32,
@@ -10,7 +9,7 @@ import {
   type Weights,
 } from '@tubelet/runtime';
 import { loadTokenizer, type Tokenizer } from '../text/index.js';
-import { type ModelFolder, requireCheckpoint } from './model-folder.js';
+import { type ModelFolder, openComponent } from './model-folder.js';
 import { disposeAll } from './sized-plans.js';
 
 /** A Llama that encodes text, with its tokenizer. */
@@ -31,12 +30,10 @@ export async function loadLlama(
   folder: ModelFolder,
   { maxLength, skipped, precision }: { maxLength: number; skipped: number; precision: Precision },
 ): Promise<LlamaEncoder> {
-  const [config, tokenizer, weights] = await Promise.all([
-    folder.json('text_encoder', 'config.json').then(parseLlamaConfig),
+  const [{ config, weights }, tokenizer] = await Promise.all([
+    openComponent(folder, 'text_encoder', parseLlamaConfig, llamaCheckpoint),
     loadTokenizer(folder.path('tokenizer')),
-    openWeights(folder.path('text_encoder')),
   ]);
-  requireCheckpoint(llamaCheckpoint(config), weights);
   const graph = llamaEncoder(config, { blocks: Math.max(config.layers - skipped, 0) });
   const capacity = { tokens: maxLength, segments: 1 };
   const plan = await compile(device, graph, weights, capacity, { precision });

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseSchedulerConfig } from '@tubelet/diffusion';
 import type { Checkpoint } from '@tubelet/models';
-import { requireWeights, type Weights } from '@tubelet/runtime';
+import { openWeights, requireWeights, type Weights } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 
 /** The files of a diffusers folder. */
@@ -59,6 +59,25 @@ export function componentClass(
   const entry = index[component];
   const name = Array.isArray(entry) ? entry[1] : undefined;
   return typeof name === 'string' ? name : undefined;
+}
+
+/**
+ * The config and the weights of a component's folder.
+ *
+ * @throws TubeletError IO, BAD_CONFIG, BAD_WEIGHT, UNSUPPORTED
+ */
+export async function openComponent<Config>(
+  folder: ModelFolder,
+  component: string,
+  parseConfig: (json: Readonly<Record<string, unknown>>) => Config,
+  checkpoint: (config: Config) => Checkpoint,
+): Promise<{ readonly config: Config; readonly weights: Weights }> {
+  const [config, weights] = await Promise.all([
+    folder.json(component, 'config.json').then(parseConfig),
+    openWeights(folder.path(component)),
+  ]);
+  requireCheckpoint(checkpoint(config), weights);
+  return { config, weights };
 }
 
 /** @throws TubeletError BAD_WEIGHT that lists, by name, what is missing, misshapen or unused */

@@ -7,7 +7,6 @@ import {
 import {
   compile,
   type Device,
-  openWeights,
   type Precision,
   type RunOptions,
   readFloat32,
@@ -16,7 +15,7 @@ import {
 } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 import { loadTokenizer, type Tokenizer } from '../text/index.js';
-import { type ModelFolder, requireCheckpoint } from './model-folder.js';
+import { type ModelFolder, openComponent } from './model-folder.js';
 
 /** The most that diffusers' pipelines take (`max_sequence_length`). */
 const longestText = 512;
@@ -55,12 +54,10 @@ export async function loadT5(
   options: T5Options,
 ): Promise<T5Encoder> {
   const { encoder = 'text_encoder', padding = 'none', precision } = options;
-  const [config, tokenizer, weights] = await Promise.all([
-    folder.json(encoder, 'config.json').then(parseTextEncoderConfig),
+  const [{ config, weights }, tokenizer] = await Promise.all([
+    openComponent(folder, encoder, parseTextEncoderConfig, textEncoderCheckpoint),
     loadTokenizer(folder.path(options.tokenizer ?? 'tokenizer')),
-    openWeights(folder.path(encoder)),
   ]);
-  requireCheckpoint(textEncoderCheckpoint(config), weights);
   const maxLength = textLength(options.maxLength ?? tokenizer.maxLength);
   const { modelDim: dim } = config;
   const branches = 2;

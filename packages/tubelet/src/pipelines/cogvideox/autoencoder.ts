@@ -9,22 +9,14 @@ import {
   parseCogvideoxVaeConfig,
   planCogvideoxDecode,
 } from '@tubelet/models';
-import {
-  type Device,
-  openWeights,
-  type Precision,
-  type RunOptions,
-  readFloat32,
-  upload,
-  type Weights,
-} from '@tubelet/runtime';
+import type { Device, Precision, RunOptions, Weights } from '@tubelet/runtime';
 import { type DecoderChunk, decodeChunks } from '../chunked-decoder.js';
 import type { LatentMath } from '../latents.js';
 import type { LatentSize } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import { type ModelFolder, openComponent } from '../model-folder.js';
 import type { DecodeOptions } from '../pipeline.js';
-import { posteriorStream, samplePosterior } from '../posterior.js';
-import { disposeAll, runSized, sizedPlans } from '../sized-plans.js';
+import { encodePosterior } from '../posterior.js';
+import { sizedPlans } from '../sized-plans.js';
 
 /** An AutoencoderKLCogVideoX. */
 export interface CogvideoxAutoencoder {
@@ -57,11 +49,12 @@ export async function loadCogvideoxAutoencoder(
   folder: ModelFolder,
   precision: Precision,
 ): Promise<CogvideoxAutoencoder> {
-  const [config, weights] = await Promise.all([
-    folder.json('vae', 'config.json').then(parseCogvideoxVaeConfig),
-    openWeights(folder.path('vae')),
-  ]);
-  requireCheckpoint(cogvideoxVaeCheckpoint(config), weights);
+  const { config, weights } = await openComponent(
+    folder,
+    'vae',
+    parseCogvideoxVaeConfig,
+    cogvideoxVaeCheckpoint,
+  );
   const { space } = cogvideoxVaeFactors(config);
   const build = (size: DecoderChunk) => cogvideoxVaeDecoder(config, size);
   const encoderFor = sizedPlans(
@@ -87,21 +80,12 @@ export async function loadCogvideoxAutoencoder(
       const cut = isTiled ? planCogvideoxDecode(config, size.height, size.width) : undefined;
       return decodeChunks(decoder, latents, size, cut, space, options);
     },
-    async encodeImage(pixels, height, width, { seed, signal }) {
+    async encodeImage(pixels, height, width, options) {
       const plan = await encoderFor({ height, width });
-      const frames = await upload(device, pixels);
-      try {
-        const outputs = await runSized(device, plan, { frames }, { signal });
-        const [mean, logvar] = await Promise.all([
-          readFloat32(outputs.mean!),
-          readFloat32(outputs.logvar!),
-        ]).finally(() => disposeAll(outputs));
-        const noise = await math.noiseValues(seed, posteriorStream, mean.length);
-        const scale = invertScale ? factor : scalingFactor;
-        return samplePosterior(mean, logvar, noise, latentChannels).map((value) => scale * value);
-      } finally {
-        frames.dispose();
-      }
+      const encoder = { device, math, plan, channels: latentChannels };
+      const sample = await encodePosterior(encoder, pixels, options);
+      const scale = invertScale ? factor : scalingFactor;
+      return sample.map((value) => scale * value);
     },
   };
 }

@@ -8,16 +8,9 @@ import {
   parseHunyuanVaeConfig,
   planHunyuanDecode,
 } from '@tubelet/models';
-import {
-  type Device,
-  openWeights,
-  type Precision,
-  readFloat32,
-  upload,
-  type Weights,
-} from '@tubelet/runtime';
+import { type Device, type Precision, readFloat32, upload, type Weights } from '@tubelet/runtime';
 import type { LatentSize } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import { type ModelFolder, openComponent } from '../model-folder.js';
 import type { DecodeOptions } from '../pipeline.js';
 import { disposeAll, latentTile, runSized, sizedPlans, tilesOf } from '../sized-plans.js';
 
@@ -41,11 +34,12 @@ export async function loadHunyuanAutoencoder(
   folder: ModelFolder,
   precision: Precision,
 ): Promise<HunyuanAutoencoder> {
-  const [config, weights] = await Promise.all([
-    folder.json('vae', 'config.json').then(parseHunyuanVaeConfig),
-    openWeights(folder.path('vae')),
-  ]);
-  requireCheckpoint(hunyuanVaeCheckpoint(config), weights);
+  const { config, weights } = await openComponent(
+    folder,
+    'vae',
+    parseHunyuanVaeConfig,
+    hunyuanVaeCheckpoint,
+  );
   const { scalingFactor, outChannels } = config;
   const build = (size: HunyuanVaeSize) => hunyuanVaeDecoder(config, size);
   const planFor = sizedPlans(device, weights, build, { precision });

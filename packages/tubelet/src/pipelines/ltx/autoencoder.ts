@@ -12,7 +12,6 @@ import {
 import {
   type Buffer,
   type Device,
-  openWeights,
   type Precision,
   type RunOptions,
   type RuntimePlan,
@@ -23,9 +22,9 @@ import {
 } from '@tubelet/runtime';
 import type { LatentMath } from '../latents.js';
 import type { LatentSize } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import { type ModelFolder, openComponent } from '../model-folder.js';
 import type { DecodeOptions } from '../pipeline.js';
-import { posteriorStream, samplePosterior } from '../posterior.js';
+import { encodePosterior, posteriorStream } from '../posterior.js';
 import { disposeAll, latentTile, runSized, sizedPlans, tilesOf } from '../sized-plans.js';
 
 /** Streams of a seed's noise: of the decoder's input, and inside it. */
@@ -66,11 +65,12 @@ export async function loadLtxAutoencoder(
   folder: ModelFolder,
   precision: Precision,
 ): Promise<LtxAutoencoder> {
-  const [config, weights] = await Promise.all([
-    folder.json('vae', 'config.json').then(parseLtxVaeConfig),
-    openWeights(folder.path('vae')),
-  ]);
-  requireCheckpoint(ltxVaeCheckpoint(config), weights);
+  const { config, weights } = await openComponent(
+    folder,
+    'vae',
+    parseLtxVaeConfig,
+    ltxVaeCheckpoint,
+  );
   const { latentChannels: z, outChannels, scalingFactor, space, timestepConditioning } = config;
   const perChannel = async (name: string, absent: number) =>
     weights.tensors.has(name) ? readValues(weights, name) : new Float32Array(z).fill(absent);
@@ -136,24 +136,15 @@ export async function loadLtxAutoencoder(
       const { height: h, width: w, data } = results[0]!;
       yield cut ? blendTiles(cut, results, data.length / (h * w * outChannels), outChannels) : data;
     },
-    async encodeImage(pixels, height, width, { seed, signal }) {
+    async encodeImage(pixels, height, width, options) {
       const plan = await encoderFor({ frames: 1, height, width });
-      const frames = await upload(device, pixels);
-      try {
-        const outputs = await runSized(device, plan, { frames }, { signal });
-        const [means, logvars] = await Promise.all([
-          readFloat32(outputs.mean!),
-          readFloat32(outputs.logvar!),
-        ]).finally(() => disposeAll(outputs));
-        const noise = await math.noiseValues(seed, posteriorStream, means.length);
-        const area = means.length / z;
-        return samplePosterior(means, logvars, noise, z).map((value, i) => {
-          const channel = Math.floor(i / area);
-          return (value - mean[channel]!) / std[channel]!;
-        });
-      } finally {
-        frames.dispose();
-      }
+      const encoder = { device, math, plan, channels: z };
+      const sample = await encodePosterior(encoder, pixels, options);
+      const area = sample.length / z;
+      return sample.map((value, i) => {
+        const channel = Math.floor(i / area);
+        return (value - mean[channel]!) / std[channel]!;
+      });
     },
   };
 }

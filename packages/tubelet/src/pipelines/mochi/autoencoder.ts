@@ -6,10 +6,10 @@ import {
   parseMochiVaeConfig,
   planMochiDecode,
 } from '@tubelet/models';
-import { type Device, openWeights, type Precision, type Weights } from '@tubelet/runtime';
+import type { Device, Precision, Weights } from '@tubelet/runtime';
 import { type DecoderChunk, decodeChunks } from '../chunked-decoder.js';
 import type { LatentSize } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import { type ModelFolder, openComponent } from '../model-folder.js';
 import type { DecodeOptions } from '../pipeline.js';
 import { sizedPlans } from '../sized-plans.js';
 
@@ -33,11 +33,12 @@ export async function loadMochiAutoencoder(
   folder: ModelFolder,
   precision: Precision,
 ): Promise<MochiAutoencoder> {
-  const [config, weights] = await Promise.all([
-    folder.json('vae', 'config.json').then(parseMochiVaeConfig),
-    openWeights(folder.path('vae')),
-  ]);
-  requireCheckpoint(mochiVaeCheckpoint(config), weights);
+  const { config, weights } = await openComponent(
+    folder,
+    'vae',
+    parseMochiVaeConfig,
+    mochiVaeCheckpoint,
+  );
   const { latentsMean, latentsStd, scalingFactor } = config;
   const { space } = mochiVaeFactors(config);
   const build = (size: DecoderChunk) => mochiVaeDecoder(config, size);

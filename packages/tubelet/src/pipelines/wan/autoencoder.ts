@@ -20,7 +20,6 @@ import {
   type Buffer,
   compile,
   type Device,
-  openWeights,
   type Precision,
   type RunOptions,
   type RuntimePlan,
@@ -29,7 +28,7 @@ import {
   type Weights,
 } from '@tubelet/runtime';
 import type { LatentSize } from '../model-calls.js';
-import { type ModelFolder, requireCheckpoint } from '../model-folder.js';
+import { type ModelFolder, openComponent } from '../model-folder.js';
 
 export interface AutoencoderOptions extends RunOptions {
   /** Work in overlapping tiles of this size, where the picture is larger than one: less memory, other values at the seams. */
@@ -71,11 +70,12 @@ export async function loadAutoencoder(
   folder: ModelFolder,
   precision: Precision,
 ): Promise<WanAutoencoder> {
-  const [config, weights] = await Promise.all([
-    folder.json('vae', 'config.json').then(parseWanVaeConfig),
-    openWeights(folder.path('vae')),
-  ]);
-  requireCheckpoint(wanVaeCheckpoint(config), weights);
+  const { config, weights } = await openComponent(
+    folder,
+    'vae',
+    parseWanVaeConfig,
+    wanVaeCheckpoint,
+  );
   const { space, time } = vaeFactors(config);
   const { latentChannels, latentsMean, latentsStd, patchSize, outChannels } = config;
   const plans = new Map<string, Promise<RuntimePlan>>();
