@@ -30,6 +30,15 @@ export interface GraphOutput {
   readonly tensor: Tensor;
 }
 
+/** Where a transformer may be cut: before its first block, after it, and after its last one. */
+export type CutName = 'embedded' | 'first' | 'last';
+
+export interface Cut {
+  readonly tensor: Tensor;
+  /** i32, which of its rows are meant; all. */
+  readonly rows?: Tensor;
+}
+
 /** A finished graph: `bytes` for native code, the rest for people, loaders and tests. */
 export interface Graph {
   readonly name: string;
@@ -42,6 +51,8 @@ export interface Graph {
   readonly weights: readonly WeightRequest[];
   readonly constants: ReadonlyMap<number, Float32Array | Int32Array>;
   readonly nodes: readonly Node[];
+  /** See {@link splitGraph}. */
+  readonly cuts: ReadonlyMap<CutName, Cut>;
   /** The wire form that native code parses. */
   readonly bytes: Uint8Array;
 }
@@ -64,6 +75,7 @@ export class GraphBuilder {
   readonly #constants = new Map<number, Float32Array | Int32Array>();
   readonly #nodes: Node[] = [];
   readonly #outputs: GraphOutput[] = [];
+  readonly #cuts = new Map<CutName, Cut>();
   readonly #names = new Map<string, number>();
   #scope = '';
 
@@ -160,8 +172,9 @@ export class GraphBuilder {
     inputs: readonly (Tensor | undefined)[],
     attributes: Readonly<Record<string, AttributeValue>>,
     shape: Shape,
+    wanted = this.#nodeName(op, inputs),
   ): Tensor {
-    const name = this.#unique(this.#nodeName(op, inputs));
+    const name = this.#unique(wanted);
     const dtype = (op.view && inputs[0]?.dtype) || 'f32';
     const output = this.#tensor(name, 'intermediate', dtype, shape);
     this.#nodes.push({ name, op, inputs, attributes, output });
@@ -191,6 +204,15 @@ export class GraphBuilder {
     this.#outputs.push({ name, tensor });
   }
 
+  /**
+   * Marks tokens [T, D] as a place where the graph may be cut; all three have the same shape. See {@link splitGraph}.
+   *
+   * @param rows i32 [T], where the tensor has other rows than tokens too
+   */
+  cut(name: CutName, tensor: Tensor, rows?: Tensor): void {
+    this.#cuts.set(name, { tensor, ...(rows && { rows }) });
+  }
+
   build(): Graph {
     check(this.#outputs.length > 0, 'BAD_GRAPH', 'graph', 'outputs', 'at least one', 0);
     const content = {
@@ -202,6 +224,7 @@ export class GraphBuilder {
       weights: [...this.#weights.values()].map((weight) => weight.request),
       constants: new Map(this.#constants),
       nodes: [...this.#nodes],
+      cuts: new Map(this.#cuts),
     };
     return { ...content, bytes: encodeGraph(content) };
   }

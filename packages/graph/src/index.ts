@@ -1,6 +1,8 @@
 export { type Activation, activations } from './activation.js';
 export type { AttributeValue } from './attributes.js';
 export {
+  type Cut,
+  type CutName,
   type Graph,
   GraphBuilder,
   type GraphOutput,
@@ -8,6 +10,7 @@ export {
   type Node,
   type WeightOptions,
 } from './builder.js';
+export { type NodeCopies, nodeCopies } from './copy-nodes.js';
 export { describe } from './describe.js';
 export { type DType, dtypeBytes, dtypes } from './dtype.js';
 export { type ErrorCode, TubeletError } from './error.js';
@@ -48,6 +51,7 @@ export {
   sameShape,
   shapeText,
 } from './shape.js';
+export { type SplitGraph, splitGraph } from './split-graph.js';
 export { opTable } from './table.js';
 export {
   type Tensor,

@@ -192,7 +192,7 @@ export { parseScenicVivitConfig } from './vivit/scenic-config.js';
 export { hasScenicNames, scenicVivitWeights, type TensorValues } from './vivit/scenic-weights.js';
 export { vivitCheckpoint } from './vivit/weights.js';
 export { parseWanConfig, type WanConfig } from './wan/config.js';
-export { type WanParts, wanParts, wanTransformer } from './wan/model.js';
+export { wanTransformer } from './wan/model.js';
 export { wanOriginalNames } from './wan/original-names.js';
 export {
   packWan,

@@ -36,6 +36,7 @@ export {
   type SafetensorsEntry,
   type SafetensorsHeader,
 } from './safetensors.js';
+export { type SplitPlan, splitPlan } from './split-plan.js';
 export type { StoredDType } from './stored-dtype.js';
 export { readFloat32, readInt32, upload } from './transfer.js';
 export {

@@ -43,10 +43,14 @@ export function cogvideoxTransformer(config: CogvideoxConfig): Graph {
       minusOne: g.constant('minus_one', new Float32Array(D).fill(-1)),
     };
     let x = w.within('patch_embed', (w) => embedTokens(w, config)); // [joint, D]
-    for (let layer = 0; layer < layers; layer++)
+    const imageIndex = g.input('imageIndex', [tokens], 'i32');
+    g.cut('embedded', x, imageIndex);
+    for (let layer = 0; layer < layers; layer++) {
       x = w.within(`transformer_blocks.${layer}`, (w) => cogvideoxBlock(w, x, condition, config));
-
-    const video = gather(g.input('imageIndex', [tokens], 'i32'), x); // [T, D]
+      if (layer === 0) g.cut('first', x, imageIndex);
+    }
+    const video = gather(imageIndex, x); // [T, D]
+    g.cut('last', video);
     const n = finalNorm(w.at('norm_final'), video, config);
     const modulation = linearLayer(w.at('norm_out.linear'), condition.c, 2 * D); // [R, 2D]: shift, scale
     const row = g.input('imageRow', [tokens], 'i32');

@@ -36,10 +36,13 @@ export function diffusersDit(w: Weights, config: DitConfig): Tensor {
     return activation(embedCondition(at, features, label, config), 'silu'); // [R, D]
   };
   const first = condition(0);
+  g.cut('embedded', x);
   for (let i = 0; i < config.depth; i++) {
     const c = i === 0 ? first : condition(i);
     x = w.within(`transformer_blocks.${i}`, (w) => block(w, x, { c, row, segments }, config));
+    if (i === 0) g.cut('first', x);
   }
+  g.cut('last', x);
   const modulation = linearLayer(w.at('proj_out_1'), first, 2 * D); // [R, 2D]: shift, scale
   const h = adaln(x, modulation, row, { epsilon, shiftColumn: 0, scaleColumn: D });
   return linearLayer(w.at('proj_out_2'), h, p * p * config.outChannels);

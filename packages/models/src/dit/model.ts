@@ -58,11 +58,15 @@ function originalDit(w: Weights, config: DitConfig): Tensor {
     ...(config.conditioning === 'cross-attention' ? { context: contextOf(g, t, y) } : {}),
   };
   const inContext = config.conditioning === 'in-context';
+  g.cut('embedded', x);
   if (inContext) x = gather(g.input('sequenceIndex', [g.symbol('sequence')], 'i32'), x, t, y); // [T + 2S, D]
+  const imageIndex = inContext ? g.input('imageIndex', [g.symbol('tokens')], 'i32') : undefined;
   for (let i = 0; i < config.depth; i++) {
     x = w.within(`blocks.${i}`, (w) => ditBlock(w, x, condition, config));
+    if (i === 0) g.cut('first', x, imageIndex);
   }
-  if (inContext) x = gather(g.input('imageIndex', [g.symbol('tokens')], 'i32'), x); // [T, D]
+  if (imageIndex) x = gather(imageIndex, x); // [T, D]
+  g.cut('last', x);
   return finalLayer(w.at('final_layer'), x, modulated, config);
 }
 

@@ -70,18 +70,22 @@ export function fluxTransformer(config: FluxConfig, { latentPatch }: FluxOptions
       image: linearLayer(w.at('x_embedder'), hidden, D), // [T, D]
       text: linearLayer(w.at('context_embedder'), g.input('text', [textTokens, textDim]), D), // [textTokens, D]
     };
+    g.cut('embedded', streams.image);
     for (let layer = 0; layer < config.doubleLayers; layer++) {
       streams = w.within(`transformer_blocks.${layer}`, (w) =>
         doubleBlock(w, streams, condition, config),
       );
+      if (layer === 0) g.cut('first', streams.image);
     }
     let x = gather(condition.joint.index, streams.image, streams.text); // [joint, D]
     for (let layer = 0; layer < config.singleLayers; layer++) {
       x = w.within(`single_transformer_blocks.${layer}`, (w) =>
         singleBlock(w, x, condition, config),
       );
+      if (layer === 0 && config.doubleLayers === 0) g.cut('first', x, imageIndex);
     }
     const image = gather(imageIndex, x); // [T, D]
+    g.cut('last', image);
     const modulation = linearLayer(w.at('norm_out.linear'), condition.c, 2 * D); // [R, 2D]: scale, shift
     const h = adaln(image, modulation, condition.row, { epsilon, shiftColumn: D, scaleColumn: 0 });
     const y = linearLayer(w.at('proj_out'), h, config.outChannels); // [T, outChannels]

@@ -73,18 +73,22 @@ export function hunyuanTransformer(config: HunyuanConfig): Graph {
         refineText(w, { timestep, features, textRow }, config),
       ), // [textTokens, D]
     };
+    g.cut('embedded', streams.image);
     for (let layer = 0; layer < config.doubleLayers; layer++) {
       streams = w.within(`transformer_blocks.${layer}`, (w) =>
         doubleBlock(w, streams, condition, config),
       );
+      if (layer === 0) g.cut('first', streams.image);
     }
     let x = gather(condition.joint.index, streams.image, streams.text); // [joint, D]
     for (let layer = 0; layer < config.singleLayers; layer++) {
       x = w.within(`single_transformer_blocks.${layer}`, (w) =>
         singleBlock(w, x, condition, config),
       );
+      if (layer === 0 && config.doubleLayers === 0) g.cut('first', x, imageIndex);
     }
     const image = gather(imageIndex, x); // [T, D]
+    g.cut('last', image);
     const clipRow = conditions.firstFrame ? g.input('clipRow', [tokens], 'i32') : row;
     const modulation = linearLayer(w.at('norm_out.linear'), c, 2 * D); // [S, 2D]: scale, shift
     const h = adaln(image, modulation, clipRow, { epsilon, shiftColumn: D, scaleColumn: 0 });

@@ -65,6 +65,7 @@ export function latte(config: LatteConfig): Graph {
     const frame = ofTokens('frame');
     const byPlace = ofTokens('byPlace');
     const byFrame = ofTokens('byFrame');
+    g.cut('embedded', x);
     for (let layer = 0; layer < config.layers; layer++) {
       x = w.within(`transformer_blocks.${layer}`, (w) =>
         pixartBlock(w, x, { timeProjection, row, segments: spatial, cross }, config),
@@ -75,7 +76,9 @@ export function latte(config: LatteConfig): Graph {
         pixartBlock(w, gather(byPlace, x), { timeProjection, row, segments: temporal }, config),
       );
       x = gather(byFrame, x);
+      if (layer === 0) g.cut('first', x);
     }
+    g.cut('last', x);
     const table = w.get('scale_shift_table', [2 * D], { storedShape: [2, D] });
     const modulation = add(concatColumns(embedded, embedded), table); // [R, 2D]: shift, scale
     const h = adaln(x, modulation, row, { epsilon, shiftColumn: 0, scaleColumn: D });

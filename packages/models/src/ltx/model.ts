@@ -51,8 +51,12 @@ export function ltxTransformer(config: LtxConfig): Graph {
       text: w.within('caption_projection', (w) => embedText(w, config)), // [textTokens, D]
       crossSegments: table('crossSegments', 4),
     };
-    for (let layer = 0; layer < config.layers; layer++)
+    g.cut('embedded', x);
+    for (let layer = 0; layer < config.layers; layer++) {
       x = w.within(`transformer_blocks.${layer}`, (w) => ltxBlock(w, x, c, config));
+      if (layer === 0) g.cut('first', x);
+    }
+    g.cut('last', x);
     const last = w.get('scale_shift_table', [2 * D], { storedShape: [2, D] });
     const modulation = add(concatColumns(embedded, embedded), last); // [R, 2D]: shift, scale
     const h = adaln(x, modulation, c.row, { epsilon, shiftColumn: 0, scaleColumn: D });

@@ -56,12 +56,15 @@ export function mochiTransformer(config: MochiConfig): Graph {
       video: w.within('patch_embed', (w) => embedLatents(w, config)), // [T, D]
       text: linearLayer(w.at('time_embed.caption_proj'), text, config.textHiddenSize), // [textTokens, textHiddenSize]
     };
+    g.cut('embedded', streams.video);
     for (let layer = 0; layer < layers; layer++) {
       const before = streams as Required<MochiStreams>;
       streams = w.within(`transformer_blocks.${layer}`, (w) =>
         mochiBlock(w, before, condition, config, layer === layers - 1),
       );
+      if (layer === 0) g.cut('first', streams.video);
     }
+    g.cut('last', streams.video);
     const modulation = linearLayer(w.at('norm_out.linear'), condition.c, 2 * D); // [S, 2D]: scale, shift
     const h = adaln(streams.video, modulation, condition.row, {
       epsilon,

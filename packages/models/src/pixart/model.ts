@@ -51,9 +51,12 @@ export function pixart(config: PixartConfig): Graph {
         segments: g.input('crossSegments', [segments, 4], 'i32'),
       },
     };
+    g.cut('embedded', x);
     for (let layer = 0; layer < config.layers; layer++) {
       x = w.within(`transformer_blocks.${layer}`, (w) => pixartBlock(w, x, c, config));
+      if (layer === 0) g.cut('first', x);
     }
+    g.cut('last', x);
     const table = w.get('scale_shift_table', [2 * D], { storedShape: [2, D] });
     const modulation = add(concatColumns(embedded, embedded), table); // [R, 2D]: shift, scale
     const h = adaln(x, modulation, c.row, { epsilon, shiftColumn: 0, scaleColumn: D });

@@ -54,13 +54,16 @@ export function sd3Transformer(config: Sd3Config): Graph {
         ? { imageOnly: g.input('imageOnlySegments', [segments, 4], 'i32') }
         : {}),
     };
+    g.cut('embedded', streams.image);
     for (let layer = 0; layer < layers; layer++) {
       const kind = { isDual: dualAttention.includes(layer), isLast: layer === layers - 1 };
       const before = streams as Required<Streams>;
       streams = w.within(`transformer_blocks.${layer}`, (w) =>
         sd3Block(w, before, condition, config, kind),
       );
+      if (layer === 0) g.cut('first', streams.image);
     }
+    g.cut('last', streams.image);
     const modulation = linearLayer(w.at('norm_out.linear'), c, 2 * D); // [R, 2D]: scale, shift
     const { image } = streams;
     const h = adaln(image, modulation, condition.row, { epsilon, shiftColumn: D, scaleColumn: 0 });

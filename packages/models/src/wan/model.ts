@@ -33,58 +33,9 @@ export function wanTransformer(config: WanConfig): Graph {
     const x = embedPatches(w, config); // [T, D]
     const { time, text, image } = embedConditions(w, config);
     const c = wanCondition(g, config, time.projection, text, image);
-    const y = wanBlocks(w, x, c, config, 0, config.layers); // [T, D]
+    const y = wanBlocks(w, x, c, config); // [T, D]
     g.output('prediction', predict(w, y, time.embedding, c.row, config));
   });
-}
-
-/** {@link wanTransformer} in three graphs, for step caches: run one after another they answer the same bytes. */
-export interface WanParts {
-  /**
-   * Inputs: those of the whole but outputGeometry. Outputs: embedded f32 [tokens, D]; hidden f32 [tokens, D], after the
-   * first block; and for the other parts timeEmbedding f32 [rows, 2D], timeProjection f32 [rows, 6D], textHidden f32
-   * [textTokens, D] and, with image tokens, imageHidden f32 [imageTokens, D].
-   */
-  readonly first: Graph;
-  /** Input hidden, output hidden: all blocks but the first. Further inputs: what they are conditioned by. */
-  readonly rest: Graph;
-  /** Inputs: hidden, timeEmbedding, row, outputGeometry. Output: prediction. */
-  readonly last: Graph;
-}
-
-/** @param config of at least two layers */
-export function wanParts(config: WanConfig): WanParts {
-  const { hiddenSize: D } = config;
-  const rows = (g: GraphBuilder, name: string, symbol: string, width: number) =>
-    g.input(name, [g.symbol(symbol), width]);
-  return {
-    first: graph('wan.first', (g) => {
-      const w = weightsOf(g);
-      const x = embedPatches(w, config); // [T, D]
-      const { time, text, image } = embedConditions(w, config);
-      const c = wanCondition(g, config, time.projection, text, image);
-      g.output('embedded', x);
-      g.output('hidden', wanBlocks(w, x, c, config, 0, 1));
-      g.output('timeEmbedding', time.embedding);
-      g.output('timeProjection', time.projection);
-      g.output('textHidden', text);
-      if (image) g.output('imageHidden', image);
-    }),
-    rest: graph('wan.rest', (g) => {
-      const x = rows(g, 'hidden', 'tokens', D);
-      const projection = rows(g, 'timeProjection', 'rows', 6 * D);
-      const text = rows(g, 'textHidden', 'textTokens', D);
-      const image = config.imageDim === null ? undefined : rows(g, 'imageHidden', 'imageTokens', D);
-      const c = wanCondition(g, config, projection, text, image);
-      g.output('hidden', wanBlocks(weightsOf(g), x, c, config, 1, config.layers));
-    }),
-    last: graph('wan.last', (g) => {
-      const x = rows(g, 'hidden', 'tokens', D);
-      const embedding = rows(g, 'timeEmbedding', 'rows', 2 * D);
-      const row = g.input('row', [g.symbol('tokens')], 'i32');
-      g.output('prediction', predict(weightsOf(g), x, embedding, row, config));
-    }),
-  };
 }
 
 function embedPatches(w: Weights, config: WanConfig): Tensor {
@@ -133,18 +84,15 @@ function wanCondition(
   };
 }
 
-/** Blocks `from` to `to`, the last not included. */
-function wanBlocks(
-  w: Weights,
-  x: Tensor,
-  c: WanCondition,
-  config: WanConfig,
-  from: number,
-  to: number,
-): Tensor {
+function wanBlocks(w: Weights, x: Tensor, c: WanCondition, config: WanConfig): Tensor {
+  const { g } = w;
   let y = x;
-  for (let layer = from; layer < to; layer++)
+  g.cut('embedded', y);
+  for (let layer = 0; layer < config.layers; layer++) {
     y = w.within(`blocks.${layer}`, (w) => wanBlock(w, y, c, config)); // [T, D]
+    if (layer === 0) g.cut('first', y);
+  }
+  g.cut('last', y);
   return y;
 }
 

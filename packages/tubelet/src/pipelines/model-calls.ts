@@ -50,6 +50,8 @@ export interface PreparedInputs {
   readonly inputs: Readonly<Record<string, Buffer>>;
   readonly sizes: Readonly<Record<string, number>>;
   setTimestep(timestep: number): Promise<void>;
+  /** What the model is given for a call's latents. */
+  latentsOf(latents: Buffer, options?: RunOptions): Promise<Buffer>;
   dispose(): void;
 }
 
@@ -66,6 +68,7 @@ export async function prepareInputs(
     inputs,
     sizes,
     setTimestep: (value) => timestep.write(Float32Array.from(rowsOf(value))),
+    latentsOf: async (latents) => latents,
     dispose() {
       for (const buffer of Object.values(inputs)) buffer.dispose();
     },
@@ -75,13 +78,14 @@ export async function prepareInputs(
 /** Calls of a plan whose input is `latents` and whose output is `prediction`. */
 export async function prepareCalls(
   plan: GrowingPlan,
-  { inputs, sizes, setTimestep, dispose }: PreparedInputs,
+  { inputs, sizes, setTimestep, latentsOf, dispose }: PreparedInputs,
 ): Promise<ModelCalls> {
   await plan.reserve(sizes);
   return {
     async run(latents, prediction, timestep, options) {
+      const seen = await latentsOf(latents, options);
       const written = setTimestep(timestep);
-      const buffers = { inputs: { ...inputs, latents }, outputs: { prediction } };
+      const buffers = { inputs: { ...inputs, latents: seen }, outputs: { prediction } };
       await Promise.all([written, plan.run(buffers, sizes, options)]);
     },
     dispose,

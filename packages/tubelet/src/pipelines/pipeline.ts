@@ -6,7 +6,7 @@ import { denoiseLatents } from './denoise-latents.js';
 import type { DTypes } from './dtypes.js';
 import type { GenerationDefaults } from './generation-defaults.js';
 import type { LatentMath } from './latents.js';
-import type { ModelCalls, SplitCalls } from './model-calls.js';
+import type { PreparedInputs } from './model-calls.js';
 import type { Conditions, EncodedPrompt, PromptEncoder } from './prompts.js';
 import {
   type CheckedRequest,
@@ -14,7 +14,8 @@ import {
   type GenerateRequest,
   type SizeRules,
 } from './request.js';
-import { unsplittable } from './step-cache.js';
+import { splitOf } from './step-cache.js';
+import type { Transformer } from './transformer.js';
 import type { TransformerOptions } from './transformer-weights.js';
 import { toBytes, type Video, video } from './video.js';
 
@@ -112,9 +113,9 @@ export interface Family<Condition> {
   condition(request: GenerateRequest, checked: CheckedRequest): Promise<Conditions<Condition>>;
   /** The latent frames of the request's image. */
   hold?(request: GenerateRequest, checked: CheckedRequest): Promise<HeldFrames | undefined>;
-  prepare(...request: PrepareArguments<Condition>): Promise<ModelCalls>;
-  /** The same in three parts, for a first-block cache. */
-  prepareSplit?(...request: PrepareArguments<Condition>): Promise<SplitCalls>;
+  readonly transformer: Transformer;
+  /** What the transformer is given at each call of a request. */
+  prepare(...request: PrepareArguments<Condition>): Promise<PreparedInputs>;
   /** How many times the latents' channels the model predicts: 2 where it predicts a variance too. @defaultValue 1 */
   readonly predictions?: 1 | 2;
   /** @returns frames of some latent frames as they come, [F, H, W, 3], about [-1, 1] */
@@ -126,13 +127,13 @@ export interface Family<Condition> {
 }
 
 export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
-  const { device, math, defaults, takes, prompts } = family;
+  const { device, math, defaults, takes, prompts, transformer } = family;
 
   const check = (request: GenerateRequest) => {
     const given = checkRequest(request, defaults, family.sizes, takes);
     const guided = family.isGuided?.(request) ?? given.guided;
     const checked = { ...given, guided };
-    if (request.cache?.kind === 'first-block' && !family.prepareSplit) throw unsplittable();
+    if (request.cache?.kind === 'first-block') splitOf(transformer);
     return { checked, schedule: family.schedule(request, checked) };
   };
   const guidanceOf = (request: GenerateRequest, checked: CheckedRequest) => {
@@ -156,8 +157,8 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
         schedule,
         guidance: guidanceOf(request, checked),
         model: {
-          whole: () => family.prepare(...given),
-          ...(family.prepareSplit && { split: () => family.prepareSplit!(...given) }),
+          whole: async () => transformer.prepare(await family.prepare(...given)),
+          split: async () => splitOf(transformer)(await family.prepare(...given)),
         },
         channels: family.sizes.latentChannels,
         predictions: family.predictions ?? 1,

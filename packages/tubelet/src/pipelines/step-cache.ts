@@ -10,12 +10,13 @@ import {
 import type { Buffer, RunOptions } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 import type { ModelCalls, SplitCalls } from './model-calls.js';
+import type { Transformer } from './transformer.js';
 
 /** The model of one request; what is opened is disposed of by {@link openModel}'s answer. */
 export interface PreparedModel {
   whole(): Promise<ModelCalls>;
-  /** In three parts, where the model has them. */
-  split?(): Promise<SplitCalls>;
+  /** @throws TubeletError UNSUPPORTED of a model that has no parts */
+  split(): Promise<SplitCalls>;
 }
 
 /** What the model is called with, and where its answers go. */
@@ -38,7 +39,6 @@ export async function openModel(
   options: RunOptions,
 ): Promise<StepCache<Buffer> & { dispose(): void }> {
   if (cache?.kind === 'first-block') {
-    if (!prepared.split) throw unsplittable();
     const calls = await prepared.split();
     const model = firstBlockCache<Buffer>(cache, {
       async first(call) {
@@ -61,10 +61,12 @@ export async function openModel(
   return withDispose(model, calls);
 }
 
-/** Of a model that has no parts for a first-block cache. */
-export function unsplittable(): TubeletError {
+/** A transformer in three parts. @throws TubeletError UNSUPPORTED where it has none */
+export function splitOf(transformer: Transformer): NonNullable<ReturnType<Transformer['split']>> {
+  const split = transformer.split();
+  if (split) return split;
   const message = 'kind must be = taylor for this model, got first-block';
-  return new TubeletError('UNSUPPORTED', 'cache', message);
+  throw new TubeletError('UNSUPPORTED', 'cache', message);
 }
 
 function withDispose(model: StepCache<Buffer>, calls: { dispose(): void }) {

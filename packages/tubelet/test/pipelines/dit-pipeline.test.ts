@@ -24,7 +24,7 @@ const tiny: TinyPipeline = {
       {
         num_attention_heads: 2,
         attention_head_dim: 12,
-        num_layers: 1,
+        num_layers: 2,
         in_channels: 4,
         out_channels: 8,
         sample_size: 8,
@@ -39,7 +39,7 @@ const tiny: TinyPipeline = {
 const args = {
   input_size: 8,
   hidden_size: 24,
-  depth: 1,
+  depth: 2,
   num_heads: 2,
   num_classes: 5,
   mlp_ratio: 2,
@@ -161,6 +161,16 @@ describe('a DiT', () => {
     const plain = await diffusers.generate(request);
     const three = await diffusers.generate({ ...request, guidanceChannels: 3 });
     expect(three.latents).not.toEqual(plain.latents);
+  });
+
+  it('by its first block alone gives the bytes of all where nothing is reused, and others where it is', async () => {
+    for (const pipe of [diffusers, original]) {
+      const run = async (cache?: GenerateRequest['cache']) =>
+        (await pipe.generate({ classLabel: 3, steps: 4, seed: 2, cache })).latents;
+      const plain = await run();
+      expect(await run({ kind: 'first-block', threshold: 0 })).toEqual(plain);
+      expect(await run({ kind: 'first-block', threshold: 1e6 })).not.toEqual(plain);
+    }
   });
 
   it('knows its classes by number and by name', async () => {

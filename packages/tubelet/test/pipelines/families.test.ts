@@ -78,6 +78,16 @@ it.for(['hunyuan', 'sd3'] as const)('%s refuses a text length', async (name) => 
   );
 });
 
+it('of one block has nothing behind it to reuse', async () => {
+  const [className, config] = pixart.models.transformer!;
+  const transformer = [className, { ...config, num_layers: 1 }] as const;
+  const single = { ...pixart, models: { ...pixart.models, transformer } };
+  await writePipeline(join(folder.path, 'single'), single);
+  await using pipe = await loadPipeline(join(folder.path, 'single'), { threads: 1 });
+  const cache = { kind: 'first-block', threshold: 0.1 } as const;
+  expect(() => pipe.check({ ...image, cache })).toThrow(/kind must be = taylor for this model/);
+});
+
 describe.for(Object.keys(families) as Family[])('%s', (name) => {
   const pipe = () => pipes.get(name)!;
   const {
@@ -126,6 +136,27 @@ describe.for(Object.keys(families) as Family[])('%s', (name) => {
     expect(together[2]!.frames).not.toEqual(together[0]!.frames);
   });
 
+  it('reuses its blocks behind the first one, and with threshold 0 gives the bytes of no cache', async () => {
+    const cached = async (threshold: number) => {
+      const reused: boolean[] = [];
+      const { latents } = await pipe().generate({
+        ...request,
+        steps: 4,
+        cache: { kind: 'first-block', threshold },
+        onStep: ({ isReused }) => void reused.push(isReused),
+      });
+      return { latents, reused };
+    };
+    const { latents } = await pipe().generate({ ...request, steps: 4 });
+    const exact = await cached(0);
+    expect(exact.latents).toEqual(latents);
+    expect(new Set(exact.reused)).toEqual(new Set([false]));
+    const coarse = await cached(1e6);
+    expect(coarse.reused).toEqual(exact.reused.map((_, i) => i > 0));
+    expect(coarse.latents).not.toEqual(latents);
+    expect(coarse.latents.every(Number.isFinite)).toBe(true);
+  });
+
   it('follows prompt, seed and given latents', async () => {
     const { latents } = await pipe().generate(request);
     const other = await pipe().generate({ ...request, prompt: 'the cats' });
@@ -152,7 +183,7 @@ describe.for(Object.keys(families) as Family[])('%s', (name) => {
   const refused: readonly (readonly [string, Record<string, unknown>, RegExp])[] = [
     ['frames', { numFrames: 6 }, /numFrames must be = /],
     ['an image', { image: new Uint8Array() }, /image must be = absent for this model/],
-    ['a cache', { cache: { kind: 'first-block', threshold: 0.1 } }, /kind must be = taylor/],
+    ['a cache', { cache: { kind: 'first-block', threshold: -1 } }, /threshold must be = a number/],
     ['a scale', { guidanceScale: -1 }, /guidanceScale must be = a number from 0/],
   ];
   it.for(refused.filter(([what]) => !(role && what === 'an image')))(

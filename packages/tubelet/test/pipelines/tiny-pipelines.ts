@@ -140,7 +140,7 @@ export const latte: TinyPipeline = {
 const cogvideoxTransformer = {
   num_attention_heads: 2,
   attention_head_dim: 16,
-  num_layers: 1,
+  num_layers: 2,
   in_channels: 4,
   out_channels: 4,
   text_embed_dim: 24,

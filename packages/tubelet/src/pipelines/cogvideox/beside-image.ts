@@ -1,9 +1,9 @@
 import type { Device } from '@tubelet/runtime';
 import type { LatentMath } from '../latents.js';
-import type { LatentSize, ModelCalls } from '../model-calls.js';
+import type { LatentSize, PreparedInputs } from '../model-calls.js';
 
 /**
- * Calls of a model whose latents have an image's behind them as further channels: those of the first frame, zeros in all others.
+ * Inputs of a model whose latents have an image's behind them as further channels: those of the first frame, zeros in all others.
  *
  * @param image [channels, 1, height, width]
  * @param branches how many clips a call has
@@ -11,11 +11,11 @@ import type { LatentSize, ModelCalls } from '../model-calls.js';
 export async function besideImage(
   device: Device,
   math: LatentMath,
-  calls: ModelCalls,
+  inputs: PreparedInputs,
   image: Float32Array,
   { frames, height, width }: LatentSize,
   branches: number,
-): Promise<ModelCalls> {
+): Promise<PreparedInputs> {
   const area = height * width;
   const behind = new Float32Array(image.length * frames);
   for (let at = 0; at < image.length; at += area)
@@ -25,7 +25,8 @@ export async function besideImage(
   const whole = device.allocate(2 * branches * bytes);
   for (let i = 0; i < branches; i++) await whole.write(behind, (2 * i + 1) * bytes);
   return {
-    async run(latents, predictions, timestep, options) {
+    ...inputs,
+    async latentsOf(latents, options) {
       for (let i = 0; i < branches; i++) {
         const [from, into] = [latents.view(i * bytes, bytes), whole.view(2 * i * bytes, bytes)];
         try {
@@ -35,10 +36,10 @@ export async function besideImage(
           into.dispose();
         }
       }
-      await calls.run(whole, predictions, timestep, options);
+      return whole;
     },
     dispose() {
-      calls.dispose();
+      inputs.dispose();
       whole.dispose();
     },
   };

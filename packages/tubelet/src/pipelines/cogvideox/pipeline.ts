@@ -7,14 +7,14 @@ import {
   parseCogvideoxConfig,
   parseCogvideoxVaeConfig,
 } from '@tubelet/models';
-import { type Device, growingPlan } from '@tubelet/runtime';
+import type { Device } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { encodeFirstFrame } from '../first-frame.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
-import { joined, type LatentSize, prepareCalls, prepareInputs } from '../model-calls.js';
+import { joined, type LatentSize, prepareInputs } from '../model-calls.js';
 import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
@@ -25,6 +25,7 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
+import { transformerOn } from '../transformer.js';
 import { loadCogvideoxAutoencoder } from './autoencoder.js';
 import { besideImage } from './beside-image.js';
 
@@ -89,7 +90,7 @@ export async function loadCogvideoxPipeline(
     ...(takesImage ? [] : ([['ofs_embed_dim of the transformer', null, config.ofsDim]] as const)),
     ['out_channels of the autoencoder', 3, autoencoder.config.outChannels],
   ]);
-  const plan = growingPlan(device, cogvideoxTransformer(config), weights, {
+  const transformer = transformerOn(device, math, cogvideoxTransformer(config), weights, {
     precision: dtypes.transformer,
   });
 
@@ -128,6 +129,7 @@ export async function loadCogvideoxPipeline(
       );
       return { branches: branches.map((branch) => ({ ...branch, image })), warnings };
     },
+    transformer,
     async prepare({ latent }, branches) {
       const clips = branches.map(({ embeddings }) => {
         return { ...latent, textTokens: embeddings.length / prompts.dim };
@@ -137,9 +139,9 @@ export async function loadCogvideoxPipeline(
       const ofs = config.ofsDim !== null && { ofs: new Float32Array(branches.length).fill(2) };
       const packed = { sizes: { ...sizes }, inputs: { ...inputs, ...ofs, text } };
       const rows = (timestep: number) => branches.map(() => timestep);
-      const calls = await prepareCalls(plan, await prepareInputs(device, packed, rows));
+      const prepared = await prepareInputs(device, packed, rows);
       const [{ image }] = branches as [CogvideoxCondition];
-      return image ? besideImage(device, math, calls, image, latent, branches.length) : calls;
+      return image ? besideImage(device, math, prepared, image, latent, branches.length) : prepared;
     },
     decode(latents, { latent, padding }, options) {
       const size = { ...latent, frames: latent.frames - padding };

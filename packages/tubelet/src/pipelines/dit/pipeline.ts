@@ -1,12 +1,12 @@
 import { classifierFree, gaussianDiffusion, unguided } from '@tubelet/diffusion';
 import { dit, ditCheckpoint, packDit, parseDitDiffusersConfig } from '@tubelet/models';
-import { type Device, growingPlan } from '@tubelet/runtime';
+import type { Device } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
 import { latentMath } from '../latents.js';
-import { prepareCalls, prepareInputs } from '../model-calls.js';
+import { prepareInputs } from '../model-calls.js';
 import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
@@ -16,6 +16,7 @@ import {
 } from '../pipeline.js';
 import type { CheckedRequest, GenerateRequest } from '../request.js';
 import { chooseDiffusionScheduler, type SchedulerConfig } from '../scheduler.js';
+import { transformerOn } from '../transformer.js';
 import { openTransformerWeights, type TransformerOptions } from '../transformer-weights.js';
 import { labelFinder } from './labels.js';
 import { type LoadedDit, openOriginalDit } from './original.js';
@@ -56,7 +57,7 @@ export async function ditDefaults(folder: ModelFolder): Promise<GenerationDefaul
 export async function loadDitPipeline(
   device: Device,
   folder: ModelFolder,
-  { dtype, transformer, loras }: PipelineOptions,
+  { dtype, ...files }: PipelineOptions,
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
@@ -66,7 +67,7 @@ export async function loadDitPipeline(
     : await folder.json('scheduler', 'scheduler_config.json');
   if (schedulerConfig) chooseDiffusionScheduler(schedulerConfig, undefined);
   const [{ config, weights, labels }, autoencoder] = await Promise.all([
-    (isOriginal ? openOriginalDit : openDiffusersDit)(folder, { transformer, loras }),
+    (isOriginal ? openOriginalDit : openDiffusersDit)(folder, files),
     loadKlAutoencoder(device, folder, dtypes.vae),
   ]);
   const { inChannels, outChannels, classes, inputSize, patchSize, nullClass } = config;
@@ -78,7 +79,10 @@ export async function loadDitPipeline(
   ]);
   const { space } = autoencoder;
   const findLabel = labelFinder(classes, labels);
-  const plan = growingPlan(device, dit(config), weights, { precision: dtypes.transformer });
+  const math = latentMath(device);
+  const transformer = transformerOn(device, math, dit(config), weights, {
+    precision: dtypes.transformer,
+  });
 
   const check = (request: GenerateRequest, { guided }: CheckedRequest) => {
     findLabel(request.classLabel);
@@ -90,7 +94,7 @@ export async function loadDitPipeline(
 
   return createPipeline<number>({
     device,
-    math: latentMath(device),
+    math,
     defaults,
     takes: ['classLabel', 'guidanceChannels'],
     sizes: {
@@ -123,6 +127,7 @@ export async function loadDitPipeline(
       const label = findLabel(classLabel);
       return { branches: guided ? [label, classes] : [label], warnings: [] };
     },
+    transformer,
     async prepare(_checked, branches) {
       const { sizes, inputs } = packDit(config, branches.length);
       const packed = {
@@ -130,7 +135,7 @@ export async function loadDitPipeline(
         inputs: { ...inputs, label: Int32Array.from(branches) },
       };
       const rows = (timestep: number) => branches.map(() => timestep);
-      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+      return prepareInputs(device, packed, rows);
     },
     predictions,
     decode: (latents, { latent }, options) => autoencoder.decode(latents, latent, options),

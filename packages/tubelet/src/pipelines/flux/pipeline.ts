@@ -5,13 +5,13 @@ import {
   packFlux,
   parseFluxConfig,
 } from '@tubelet/models';
-import { type Device, growingPlan } from '@tubelet/runtime';
+import type { Device } from '@tubelet/runtime';
 import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
 import { latentMath } from '../latents.js';
-import { joined, type LatentSize, prepareCalls, prepareInputs } from '../model-calls.js';
+import { joined, type LatentSize, prepareInputs } from '../model-calls.js';
 import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
@@ -22,6 +22,7 @@ import {
 import type { EncodedPrompt } from '../prompts.js';
 import { chooseScheduler, evenSigmas, flowSchedule } from '../scheduler.js';
 import { textLength } from '../t5.js';
+import { transformerOn } from '../transformer.js';
 import { trueGuidance } from '../true-guidance.js';
 import { loadFluxPrompts } from './prompts.js';
 
@@ -73,11 +74,14 @@ export async function loadFluxPipeline(
     ['out_channels of the autoencoder', 3, autoencoder.config.outChannels],
   ]);
   const graph = fluxTransformer(config, { latentPatch: patch });
-  const plan = growingPlan(device, graph, weights, { precision: dtypes.transformer });
+  const math = latentMath(device);
+  const transformer = transformerOn(device, math, graph, weights, {
+    precision: dtypes.transformer,
+  });
 
   return createPipeline<EncodedPrompt>({
     device,
-    math: latentMath(device),
+    math,
     defaults,
     takes: ['prompt', 'negativePrompt', 'trueGuidanceScale'],
     sizes: {
@@ -93,6 +97,7 @@ export async function loadFluxPipeline(
       return flowSchedule(schedulerConfig, scheduler, steps, tokens, evenSigmas(steps));
     },
     ...trueGuidance(prompts),
+    transformer,
     async prepare({ latent, guidanceScale }, branches) {
       const textTokens = branches[0]!.embeddings.length / config.textDim;
       const images = branches.map(() => {
@@ -113,7 +118,7 @@ export async function loadFluxPipeline(
       };
       // The model multiplies by 1000 again.
       const rows = (timestep: number) => branches.map(() => timestep / 1000);
-      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+      return prepareInputs(device, packed, rows);
     },
     decode: (latents, { latent }, options) => autoencoder.decode(latents, latent, options),
   });

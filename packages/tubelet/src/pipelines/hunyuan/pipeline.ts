@@ -4,12 +4,12 @@ import {
   packHunyuan,
   parseHunyuanConfig,
 } from '@tubelet/models';
-import { type Device, growingPlan } from '@tubelet/runtime';
+import type { Device } from '@tubelet/runtime';
 import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
-import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
+import { joined, prepareInputs } from '../model-calls.js';
 import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
@@ -20,6 +20,7 @@ import {
 import type { EncodedPrompt } from '../prompts.js';
 import { chooseScheduler, evenSigmas, flowSchedule } from '../scheduler.js';
 import { textLength } from '../t5.js';
+import { transformerOn } from '../transformer.js';
 import { trueGuidance } from '../true-guidance.js';
 import { loadHunyuanAutoencoder } from './autoencoder.js';
 import { loadHunyuanPrompts } from './prompts.js';
@@ -64,14 +65,15 @@ export async function loadHunyuanPipeline(
     ['image_condition_type of the transformer', null, config.imageCondition],
     ['out_channels of the autoencoder', 3, outChannels],
   ]);
-  const plan = growingPlan(device, hunyuanTransformer(config), weights, {
+  const math = latentMath(device);
+  const transformer = transformerOn(device, math, hunyuanTransformer(config), weights, {
     precision: dtypes.transformer,
   });
   const { patchSizeT, patchSize } = config;
 
   return createPipeline<EncodedPrompt>({
     device,
-    math: latentMath(device),
+    math,
     defaults,
     takes: ['prompt', 'negativePrompt', 'numFrames', 'trueGuidanceScale'],
     sizes: {
@@ -89,6 +91,7 @@ export async function loadHunyuanPipeline(
       return flowSchedule(schedulerConfig, scheduler, steps, tokens, evenSigmas(steps));
     },
     ...trueGuidance(prompts),
+    transformer,
     async prepare({ latent, guidanceScale }, branches) {
       const clips = branches.map(({ ids }) => ({ ...latent, textTokens: ids.length }));
       const { sizes, inputs } = packHunyuan(config, clips);
@@ -103,7 +106,7 @@ export async function loadHunyuanPipeline(
         },
       };
       const rows = (timestep: number) => branches.map(() => timestep);
-      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+      return prepareInputs(device, packed, rows);
     },
     decode: (latents, { latent }, options) => autoencoder.decode(latents, latent, options),
   });

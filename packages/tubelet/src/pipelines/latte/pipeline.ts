@@ -1,12 +1,12 @@
 import { latte, latteCheckpoint, packLatte, parseLatteConfig } from '@tubelet/models';
-import { type Device, growingPlan } from '@tubelet/runtime';
+import type { Device } from '@tubelet/runtime';
 import { cleanCaption } from '../../text/index.js';
 import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder } from '../kl-autoencoder.js';
 import { latentMath } from '../latents.js';
-import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
+import { joined, prepareInputs } from '../model-calls.js';
 import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
@@ -17,6 +17,7 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
+import { transformerOn } from '../transformer.js';
 
 /** Those of diffusers' LattePipeline. */
 export function latteDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
@@ -61,11 +62,14 @@ export async function loadLattePipeline(
     ['out_channels of the transformer', predictions * inChannels, outChannels],
     ['out_channels of the autoencoder', 3, autoencoder.config.outChannels],
   ]);
-  const plan = growingPlan(device, latte(config), weights, { precision: dtypes.transformer });
+  const math = latentMath(device);
+  const transformer = transformerOn(device, math, latte(config), weights, {
+    precision: dtypes.transformer,
+  });
 
   return createPipeline<EncodedPrompt>({
     device,
-    math: latentMath(device),
+    math,
     defaults,
     takes: ['prompt', 'negativePrompt', 'numFrames'],
     sizes: {
@@ -83,6 +87,7 @@ export async function loadLattePipeline(
       const { branches, warnings } = await encodeRequest(prompts, request, checked);
       return { branches: cutToPrompt(branches, prompts.dim), warnings };
     },
+    transformer,
     async prepare({ latent }, branches) {
       const clips = branches.map(({ embeddings }) => {
         return { ...latent, textTokens: embeddings.length / prompts.dim };
@@ -91,7 +96,7 @@ export async function loadLattePipeline(
       const text = joined(branches.map(({ embeddings }) => embeddings));
       const packed = { sizes: { ...sizes }, inputs: { ...inputs, text } };
       const rows = (timestep: number) => branches.map(() => timestep);
-      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+      return prepareInputs(device, packed, rows);
     },
     predictions,
     decode: (latents, { latent }, options) => autoencoder.decode(latents, latent, options),

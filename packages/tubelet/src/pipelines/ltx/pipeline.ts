@@ -1,11 +1,11 @@
 import { ltxCheckpoint, ltxTransformer, packLtx, parseLtxConfig } from '@tubelet/models';
-import { type Device, growingPlan } from '@tubelet/runtime';
+import type { Device } from '@tubelet/runtime';
 import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { encodeFirstFrame } from '../first-frame.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
-import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
+import { joined, prepareInputs } from '../model-calls.js';
 import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
@@ -16,6 +16,7 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseScheduler, evenSigmas, flowSchedule } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
+import { transformerOn } from '../transformer.js';
 import { loadLtxAutoencoder } from './autoencoder.js';
 
 /** Those of diffusers' LTXPipeline. */
@@ -63,7 +64,7 @@ export async function loadLtxPipeline(
     ['out_channels of the transformer', latentChannels, config.outChannels],
     ['out_channels of the autoencoder', 3, outChannels],
   ]);
-  const plan = growingPlan(device, ltxTransformer(config), weights, {
+  const transformer = transformerOn(device, math, ltxTransformer(config), weights, {
     precision: dtypes.transformer,
   });
   const { patchSizeT, patchSize } = config;
@@ -94,6 +95,7 @@ export async function loadLtxPipeline(
       );
       return values && { frames: 1, values };
     },
+    transformer,
     async prepare({ latent, fps }, branches, held) {
       const tokenFrames = latent.frames / patchSizeT;
       const rowOf = Array.from({ length: tokenFrames }, (_, i) => (i === 0 ? 1 : 0));
@@ -111,7 +113,7 @@ export async function loadLtxPipeline(
       const packed = { sizes: { ...sizes }, inputs: { ...inputs, text: joined(texts) } };
       const rows = (timestep: number) =>
         branches.flatMap(() => (held ? [timestep, 0] : [timestep]));
-      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+      return prepareInputs(device, packed, rows);
     },
     decode: (latents, { latent, seed }, options) =>
       autoencoder.decode(latents, latent, { ...options, seed }),

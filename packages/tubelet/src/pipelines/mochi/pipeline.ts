@@ -5,13 +5,13 @@ import {
   packMochi,
   parseMochiConfig,
 } from '@tubelet/models';
-import { type Device, growingPlan, readValues } from '@tubelet/runtime';
+import { type Device, readValues } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { latentMath } from '../latents.js';
-import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
+import { joined, prepareInputs } from '../model-calls.js';
 import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
@@ -22,6 +22,7 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
+import { transformerOn } from '../transformer.js';
 import { loadMochiAutoencoder } from './autoencoder.js';
 
 /** Those of diffusers' MochiPipeline. */
@@ -66,14 +67,15 @@ export async function loadMochiPipeline(
     ['out_channels of the transformer', latentChannels, config.outChannels],
     ['out_channels of the autoencoder', 3, outChannels],
   ]);
-  const plan = growingPlan(device, mochiTransformer(config), weights, {
+  const math = latentMath(device);
+  const transformer = transformerOn(device, math, mochiTransformer(config), weights, {
     precision: dtypes.transformer,
   });
   const dropsEmpty = index.force_zeros_for_empty_prompt === true;
 
   return createPipeline<EncodedPrompt>({
     device,
-    math: latentMath(device),
+    math,
     defaults,
     takes: ['prompt', 'negativePrompt', 'numFrames'],
     sizes: {
@@ -96,6 +98,7 @@ export async function loadMochiPipeline(
       );
       return { branches: kept, warnings };
     },
+    transformer,
     async prepare({ latent }, branches) {
       const clips = branches.map(({ ids }) => ({ ...latent, textTokens: ids.length }));
       const { sizes, inputs } = packMochi(config, clips, frequencies);
@@ -103,7 +106,7 @@ export async function loadMochiPipeline(
       text.set(joined(branches.map(({ embeddings }) => embeddings)));
       const packed = { sizes: { ...sizes }, inputs: { ...inputs, text } };
       const rows = (timestep: number) => branches.map(() => timestep);
-      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+      return prepareInputs(device, packed, rows);
     },
     decode: (latents, { latent }, options) => autoencoder.decode(latents, latent, options),
   });

@@ -1,5 +1,5 @@
 import { packPixart, parsePixartConfig, pixart, pixartCheckpoint } from '@tubelet/models';
-import { type Device, growingPlan } from '@tubelet/runtime';
+import type { Device } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { cleanCaption } from '../../text/index.js';
 import { openDenoiser } from '../denoiser.js';
@@ -7,7 +7,7 @@ import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
 import { latentMath } from '../latents.js';
-import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
+import { joined, prepareInputs } from '../model-calls.js';
 import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
@@ -19,6 +19,7 @@ import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import type { CheckedRequest, GenerateRequest } from '../request.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
+import { transformerOn } from '../transformer.js';
 import { binnedSize, resizeAndCrop } from './resolution-bins.js';
 
 /** Those of diffusers' PixArtAlphaPipeline and PixArtSigmaPipeline: the trained square. */
@@ -69,14 +70,17 @@ export async function loadPixartPipeline(
     ['out_channels of the autoencoder', 3, autoencoder.config.outChannels],
   ]);
   const { space } = autoencoder;
-  const plan = growingPlan(device, pixart(config), weights, { precision: dtypes.transformer });
+  const math = latentMath(device);
+  const transformer = transformerOn(device, math, pixart(config), weights, {
+    precision: dtypes.transformer,
+  });
   const pixels = ({ latent }: CheckedRequest) => {
     return { height: latent.height * space, width: latent.width * space };
   };
 
   return createPipeline<EncodedPrompt>({
     device,
-    math: latentMath(device),
+    math,
     defaults,
     takes: ['prompt', 'negativePrompt', 'resolutionBinning'],
     sizes: {
@@ -92,6 +96,7 @@ export async function loadPixartPipeline(
     schedule: ({ scheduler }, { steps }) =>
       chooseDiffusionScheduler(schedulerConfig, scheduler).schedule({ steps }),
     condition: (request, checked) => encodeRequest(prompts, request, checked),
+    transformer,
     async prepare(checked, branches) {
       const images = branches.map(({ ids }) => ({ ...checked.latent, textTokens: ids.length }));
       const { sizes, inputs } = packPixart(config, images);
@@ -105,7 +110,7 @@ export async function loadPixartPipeline(
       const text = joined(branches.map(({ embeddings }) => embeddings));
       const packed = { sizes: { ...sizes }, inputs: { ...inputs, ...conditions, text } };
       const rows = (timestep: number) => branches.map(() => timestep);
-      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+      return prepareInputs(device, packed, rows);
     },
     predictions,
     async *decode(latents, checked, options) {

@@ -1,11 +1,11 @@
 import { packSd3, parseSd3Config, sd3Checkpoint, sd3Transformer } from '@tubelet/models';
-import { type Device, growingPlan } from '@tubelet/runtime';
+import type { Device } from '@tubelet/runtime';
 import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { type GenerationDefaults, readGenerationDefaults } from '../generation-defaults.js';
 import { loadKlAutoencoder, readVaeFactor } from '../kl-autoencoder.js';
 import { latentMath } from '../latents.js';
-import { joined, prepareCalls, prepareInputs } from '../model-calls.js';
+import { joined, prepareInputs } from '../model-calls.js';
 import type { ModelFolder } from '../model-folder.js';
 import {
   createPipeline,
@@ -16,6 +16,7 @@ import {
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseScheduler, flowSchedule } from '../scheduler.js';
 import { textLength } from '../t5.js';
+import { transformerOn } from '../transformer.js';
 import { loadSd3Prompts } from './prompts.js';
 
 /** Those of diffusers' StableDiffusion3Pipeline. */
@@ -58,13 +59,14 @@ export async function loadSd3Pipeline(
     ['out_channels of the transformer', inChannels, outChannels],
     ['out_channels of the autoencoder', 3, autoencoder.config.outChannels],
   ]);
-  const plan = growingPlan(device, sd3Transformer(config), weights, {
+  const math = latentMath(device);
+  const transformer = transformerOn(device, math, sd3Transformer(config), weights, {
     precision: dtypes.transformer,
   });
 
   return createPipeline<EncodedPrompt>({
     device,
-    math: latentMath(device),
+    math,
     defaults,
     takes: ['prompt', 'negativePrompt'],
     sizes: {
@@ -81,6 +83,7 @@ export async function loadSd3Pipeline(
       return flowSchedule(schedulerConfig, scheduler, steps, tokens);
     },
     condition: (request, checked) => encodeRequest(prompts, request, checked),
+    transformer,
     async prepare({ latent }, branches) {
       const textTokens = branches[0]!.embeddings.length / config.textDim;
       const { sizes, inputs } = packSd3(
@@ -91,7 +94,7 @@ export async function loadSd3Pipeline(
       const pooled = joined(branches.map(({ pooled }) => pooled!));
       const packed = { sizes: { ...sizes }, inputs: { ...inputs, text, pooled } };
       const rows = (timestep: number) => branches.map(() => timestep);
-      return prepareCalls(plan, await prepareInputs(device, packed, rows));
+      return prepareInputs(device, packed, rows);
     },
     decode: (latents, { latent }, options) => autoencoder.decode(latents, latent, options),
   });

@@ -9,7 +9,6 @@ import {
   createPipeline,
   type Pipeline,
   type PipelineOptions,
-  type PrepareArguments,
   requireMatching,
 } from '../pipeline.js';
 import { type EncodedPrompt, encodeRequest } from '../prompts.js';
@@ -63,7 +62,6 @@ export async function loadWanPipeline(
     ['out_channels of the autoencoder', 3, outChannels],
   ]);
   const takesImage = index.expand_timesteps === true;
-  const { prepareSplit } = transformer;
   return createPipeline<EncodedPrompt>({
     device,
     math,
@@ -89,13 +87,12 @@ export async function loadWanPipeline(
       );
       return values && { frames: 1, values };
     },
-    prepare: (...given) => transformer.prepare(...called(given)),
-    ...(prepareSplit && { prepareSplit: (...given) => prepareSplit(...called(given)) }),
+    transformer: transformer.transformer,
+    prepare: ({ latent }, branches, held) => {
+      const texts = branches.map(({ embeddings }) => embeddings);
+      return transformer.prepare(latent, texts, held !== undefined);
+    },
     decode: (latents, { latent }, { signal, tiling }) =>
       autoencoder.decode(latents, latent, { signal, tiling: tiling ? defaultTileSize : undefined }),
   });
-}
-
-function called([{ latent }, branches, held]: PrepareArguments<EncodedPrompt>) {
-  return [latent, branches.map(({ embeddings }) => embeddings), held !== undefined] as const;
 }
