@@ -84,6 +84,19 @@ describe('mp4', () => {
     );
   });
 
+  it('is the same bytes beside other clips and after them', async () => {
+    const alone = await written('alone.mp4', 64, 48);
+    const sizes = [
+      [64, 48],
+      [32, 80],
+      [64, 48],
+    ] as const;
+    const beside = sizes.map(([width, height], i) => written(`beside-${i}.mp4`, width, height));
+    const [first, , third] = await Promise.all(beside);
+    const after = await written('after.mp4', 64, 48);
+    for (const clip of [first!, third!, after]) expect(clip).toEqual(alone);
+  });
+
   it('enlarges before it codes, as if the frames had been larger', async () => {
     const scaled = walkingBlock(2, 8, 8);
     await writeVideo(files.path('a.mp4'), { frames: scaled, width: 8, height: 8 }, { scale: 2 });
