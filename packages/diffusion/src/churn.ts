@@ -1,5 +1,6 @@
+import { assign } from './combination.js';
 import { mustBe } from './error.js';
-import type { Churn } from './schedule.js';
+import type { Assignment, Churn } from './schedule.js';
 
 /** Noise that is added to a sample before a step, raising its sigma. */
 export interface AddedNoise {
@@ -15,6 +16,11 @@ export function addedNoise(churn: Churn | undefined, sigma: number, count: numbe
   const gamma = sigma >= min && sigma <= max ? Math.min(amount / count, Math.SQRT2 - 1) : 0;
   const sigmaHat = sigma * (gamma + 1);
   return { sigmaHat, noise: gamma > 0 ? noise * Math.sqrt(sigmaHat ** 2 - sigma ** 2) : 0 };
+}
+
+/** Adds noise, the draw of this number, to the sample. */
+export function addNoise(noise: number, index: number): Assignment[] {
+  return [{ kind: 'draw', set: 'noise', index }, assign('sample', { sample: 1, noise })];
 }
 
 /** Refuses churn that is not a number. */

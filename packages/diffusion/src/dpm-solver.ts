@@ -1,16 +1,17 @@
-import { sumOf } from './combination.js';
+import { assign, sumOf } from './combination.js';
 import { mustBe } from './error.js';
-import type { NoiseLevel } from './multistep.js';
-import type { Combination, Register } from './schedule.js';
+import { type NoiseLevel, outputRegister } from './multistep.js';
+import type { Assignment, Combination, Register } from './schedule.js';
+import { range } from './spacing.js';
 
 /** Integrates the predicted data (++) or noise, as an ordinary (plain) or stochastic (sde) differential equation. */
-export type DpmAlgorithm = 'dpmsolver++' | 'dpmsolver' | 'sde-dpmsolver++' | 'sde-dpmsolver';
+type DpmAlgorithm = 'dpmsolver++' | 'dpmsolver' | 'sde-dpmsolver++' | 'sde-dpmsolver';
 
 /** How order 2 weighs the slope. */
-export type DpmSolverType = 'midpoint' | 'heun';
+type DpmSolverType = 'midpoint' | 'heun';
 
 /** One step of the solver. */
-export interface DpmStep {
+interface DpmStep {
   readonly algorithm: DpmAlgorithm;
   readonly solverType: DpmSolverType;
   /** 1 to 3: how many outputs are used. */
@@ -26,7 +27,7 @@ export interface DpmStep {
  *
  * Source: Lu et al. 2022, DPM-Solver++, section 4 and appendix B, in the variants of diffusers.
  */
-export function dpmStep(name: string, step: DpmStep): Combination {
+function dpmStep(name: string, step: DpmStep): Combination {
   const { algorithm, order } = step;
   const [end, start] = step.levels;
   const h = end.lambda - start.lambda;
@@ -36,10 +37,7 @@ export function dpmStep(name: string, step: DpmStep): Combination {
     'sde-dpmsolver++': stochasticDataWeights,
     'sde-dpmsolver': stochasticNoiseWeights,
   }[algorithm](start, end, h);
-  if (order === 3 && weights.curvature === undefined) {
-    const expected = '1 or 2 (the original has no third order for it)';
-    throw mustBe(name, `solver_order with ${algorithm}`, expected, 3, 'UNSUPPORTED');
-  }
+  if (order === 3 && weights.curvature === undefined) throw withoutThirdOrder(name, algorithm);
   const parts: (readonly [number, Combination])[] = [
     [weights.sample, { sample: 1 }],
     [weights.output, { [step.outputs[0]]: 1 }],
@@ -52,6 +50,12 @@ export function dpmStep(name: string, step: DpmStep): Combination {
   }
   if (weights.noise !== undefined) parts.push([weights.noise, { noise: 1 }]);
   return sumOf(...parts);
+}
+
+/** The error for a third order that the original has not. */
+export function withoutThirdOrder(name: string, algorithm: DpmAlgorithm) {
+  const expected = '1 or 2 (the original has no third order for it)';
+  return mustBe(name, `solver_order with ${algorithm}`, expected, 3, 'UNSUPPORTED');
 }
 
 interface Weights {
@@ -138,4 +142,36 @@ export function dpmOrder(config: OrderConfig, index: number, begin: number, coun
   if (index === count - 1 && endsLow) return 1;
   if (index === count - 2 && lowers) return Math.min(config.solver_order, known, 2);
   return Math.min(config.solver_order, known);
+}
+
+interface DpmConfig extends OrderConfig {
+  readonly algorithm_type: DpmAlgorithm | 'deis';
+  readonly solver_type: DpmSolverType | 'logrho' | 'bh1' | 'bh2';
+}
+
+/** deis means dpmsolver++: a name of another solver, in configs that were converted. */
+export function dpmAlgorithm({ algorithm_type }: Pick<DpmConfig, 'algorithm_type'>): DpmAlgorithm {
+  return algorithm_type === 'deis' ? 'dpmsolver++' : algorithm_type;
+}
+
+/** From `levels[index]` to the next level by the outputs kept so far, with fresh noise where the algorithm draws any. */
+export function dpmUpdate(
+  name: string,
+  config: DpmConfig,
+  levels: readonly NoiseLevel[],
+  index: number,
+  begin: number,
+): Assignment[] {
+  const order = dpmOrder(config, index, begin, levels.length - 1);
+  const used = range(0, order).map((back) => index - back);
+  const next = dpmStep(name, {
+    algorithm: dpmAlgorithm(config),
+    // logrho, bh1 and bh2 mean midpoint, as deis means dpmsolver++.
+    solverType: config.solver_type === 'heun' ? 'heun' : 'midpoint',
+    order,
+    levels: [levels[index + 1], ...used.map((i) => levels[i])],
+    outputs: used.map((i) => outputRegister(i, config.solver_order)),
+  });
+  const draw: Assignment = { kind: 'draw', set: 'noise', index: index - begin };
+  return [...(next.noise ? [draw] : []), assign('sample', next)];
 }

@@ -1,6 +1,5 @@
-import { range } from './options.js';
 import { karrasSigmas } from './sigmas.js';
-import { roundHalfEven } from './spacing.js';
+import { range, roundHalfEven } from './spacing.js';
 
 interface CourseConfig {
   readonly discretization: 'edm' | 'vp' | 've' | 'iddpm';

@@ -1,4 +1,4 @@
-import { range } from './options.js';
+import { range } from './spacing.js';
 
 /** Solves matrix · x = right by elimination with row pivoting; not finite where the matrix is singular. */
 export function solve(matrix: readonly (readonly number[])[], right: readonly number[]): number[] {

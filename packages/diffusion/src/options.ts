@@ -1,6 +1,6 @@
 import { mustBe, TubeletError } from './error.js';
 import { inDouble, type Rounding } from './noise-table.js';
-import type { Schedule, ScheduleOptions, Step } from './schedule.js';
+import type { ScheduleOptions } from './schedule.js';
 
 /** The options that every scheduler takes. */
 type CommonOption = 'steps' | 'begin';
@@ -77,41 +77,4 @@ export function beginOf(name: string, options: ScheduleOptions, calls: number): 
     throw mustBe(name, 'begin', `a whole number from 0 to ${calls - 1}`, begin);
   }
   return begin;
-}
-
-/** The whole numbers from `begin` up to, not including, `end`. */
-export function range(begin: number, end: number): number[] {
-  return Array.from({ length: end - begin }, (_, i) => begin + i);
-}
-
-/**
- * Refuses a schedule with a number that is not finite: the originals go on with NaN or infinity.
- *
- * @returns the schedule
- */
-export function checkFinite(schedule: Schedule): Schedule {
-  const { scheduler, initialNoiseScale, steps, begin } = schedule;
-  if (!Number.isFinite(initialNoiseScale)) {
-    throw mustBe(scheduler, 'initialNoiseScale', 'finite', initialNoiseScale, 'BAD_CONFIG');
-  }
-  steps.forEach((step, i) => {
-    const bad = numbersOf(step).find((value) => !Number.isFinite(value));
-    if (bad !== undefined) {
-      throw mustBe(
-        scheduler,
-        `coefficients of step ${begin + i} (timestep ${step.timestep}, sigma ${step.sigma})`,
-        'finite (this config and number of steps divide by zero or leave the real numbers)',
-        bad,
-        'BAD_CONFIG',
-      );
-    }
-  });
-  return schedule;
-}
-
-/** Every number in a step, however deep. */
-function numbersOf(value: unknown): number[] {
-  if (typeof value === 'number') return [value];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.values(value as Step | readonly unknown[]).flatMap(numbersOf);
 }

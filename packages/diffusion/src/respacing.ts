@@ -1,6 +1,6 @@
 import { mustBe } from './error.js';
-import { range } from './options.js';
-import { roundHalfEven } from './spacing.js';
+
+import { range, roundHalfEven } from './spacing.js';
 
 /**
  * The timesteps of training that a shorter process keeps, rising.

@@ -1,23 +1,6 @@
 import type { NoiseTable } from './noise-table.js';
 import { distributeSigmas, interpolate, timestepOfSigma } from './sigmas.js';
-import { spacedTimesteps, type TimestepSpacing } from './spacing.js';
-
-/** Options that schedulers which step along sigma have in common. */
-interface SpacedConfig {
-  readonly num_train_timesteps: number;
-  readonly timestep_spacing: TimestepSpacing;
-  readonly steps_offset: number;
-}
-
-/** The timesteps a config spreads over training, fractions included. */
-export function timestepsOfConfig(config: SpacedConfig, count: number): number[] {
-  return spacedTimesteps({
-    spacing: config.timestep_spacing,
-    count,
-    train: config.num_train_timesteps,
-    offset: config.steps_offset,
-  });
-}
+import type { TimestepSpacing } from './spacing.js';
 
 /** The sigmas of a table at these timesteps. */
 export function sigmasAt(timesteps: readonly number[], table: NoiseTable): number[] {

@@ -1,3 +1,8 @@
+/** The whole numbers from `begin` up to, not including, `end`. */
+export function range(begin: number, end: number): number[] {
+  return Array.from({ length: end - begin }, (_, i) => begin + i);
+}
+
 /** numpy's linspace: `count` points from `start` to `stop`, both included, in numpy's order of operations. */
 export function linspace(start: number, stop: number, count: number): number[] {
   const step = (stop - start) / (count - 1);
@@ -17,17 +22,17 @@ export function roundHalfEven(value: number): number {
 /** How the timesteps of a run are spread over the timesteps of training ("Common Diffusion Noise Schedules", table 2). */
 export type TimestepSpacing = 'linspace' | 'leading' | 'trailing';
 
-interface Spacing {
-  readonly spacing: TimestepSpacing;
-  readonly count: number;
-  /** Timesteps of training. */
-  readonly train: number;
-  readonly offset: number;
+/** The options that say so. */
+export interface SpacingConfig {
+  readonly num_train_timesteps: number;
+  readonly timestep_spacing: TimestepSpacing;
+  readonly steps_offset: number;
 }
 
 /** `count` falling timesteps as DDPM, DDIM, Euler and Heun cut them; `linspace` gives fractions. */
-export function spacedTimesteps({ spacing, count, train, offset }: Spacing): number[] {
-  switch (spacing) {
+export function spacedTimesteps(config: SpacingConfig, count: number): number[] {
+  const { num_train_timesteps: train, steps_offset: offset } = config;
+  switch (config.timestep_spacing) {
     case 'linspace':
       return linspace(0, train - 1, count).reverse();
     case 'leading':
@@ -41,9 +46,13 @@ export function spacedTimesteps({ spacing, count, train, offset }: Spacing): num
  * `count` falling whole timesteps as DPM-Solver and UniPC cut them: `count` + 1 points below `last`, the lowest dropped
  * (not with `trailing`).
  */
-export function spacedTimestepsAboveLowest(spaced: Spacing & { readonly last: number }): number[] {
-  const { spacing, count, train, offset, last } = spaced;
-  switch (spacing) {
+export function spacedTimestepsAboveLowest(
+  config: SpacingConfig,
+  count: number,
+  last = config.num_train_timesteps,
+): number[] {
+  const { num_train_timesteps: train, steps_offset: offset } = config;
+  switch (config.timestep_spacing) {
     case 'linspace':
       return linspace(0, last - 1, count + 1)
         .map(roundHalfEven)

@@ -48,24 +48,14 @@ describe('spacing', () => {
     expect(linspace(3, 9, 1)).toEqual([3]);
   });
 
-  it('cuts the three spacings', () => {
-    const cut = { count: 4, train: 1000, offset: 1 };
-    expect(spacedTimesteps({ ...cut, spacing: 'linspace' })).toEqual([999, 666, 333, 0]);
-    expect(spacedTimesteps({ ...cut, spacing: 'leading' })).toEqual([751, 501, 251, 1]);
-    expect(spacedTimesteps({ ...cut, spacing: 'trailing' })).toEqual([999, 749, 499, 249]);
-  });
-
-  it('drops the lowest for the multistep solvers', () => {
-    const cut = { count: 4, train: 1000, last: 1000, offset: 1 };
-    expect(spacedTimestepsAboveLowest({ ...cut, spacing: 'linspace' })).toEqual([
-      999, 749, 500, 250,
-    ]);
-    expect(spacedTimestepsAboveLowest({ ...cut, spacing: 'leading' })).toEqual([
-      801, 601, 401, 201,
-    ]);
-    expect(spacedTimestepsAboveLowest({ ...cut, spacing: 'trailing' })).toEqual([
-      999, 749, 499, 249,
-    ]);
+  it.each([
+    ['linspace', [999, 666, 333, 0], [999, 749, 500, 250]],
+    ['leading', [751, 501, 251, 1], [801, 601, 401, 201]],
+    ['trailing', [999, 749, 499, 249], [999, 749, 499, 249]],
+  ] as const)('cuts %s; for multistep solvers above the lowest', (spacing, all, aboveLowest) => {
+    const config = { num_train_timesteps: 1000, timestep_spacing: spacing, steps_offset: 1 };
+    expect(spacedTimesteps(config, 4)).toEqual(all);
+    expect(spacedTimestepsAboveLowest(config, 4)).toEqual(aboveLowest);
   });
 });
 

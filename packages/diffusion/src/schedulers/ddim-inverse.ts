@@ -2,11 +2,12 @@ import { assign, sumOf } from '../combination.js';
 import { boolean, type ConfigOf, integer, number, oneOf, readConfig } from '../config.js';
 import { denoised, limitData } from '../data-limits.js';
 import { mustBe } from '../error.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
 import { type NoiseTable, noiseTable, tableFields } from '../noise-table.js';
-import { beginOf, checkFinite, checkOptions, range, stepCount } from '../options.js';
+import { beginOf, checkOptions, stepCount } from '../options.js';
 import { mixtureOf, predictedData, predictedNoise } from '../prediction.js';
-import type { ScheduleOptions, Scheduler, Step } from '../schedule.js';
-import { roundHalfEven, spacedTimesteps } from '../spacing.js';
+import type { ScheduleOptions, Scheduler } from '../schedule.js';
+import { range, roundHalfEven, spacedTimesteps } from '../spacing.js';
 
 const name = 'DDIMInverseScheduler';
 
@@ -39,14 +40,7 @@ function schedule(config: Config, { alphasCumprod }: NoiseTable, options: Schedu
   checkOptions(name, options);
   const { prediction_type: type, num_train_timesteps: train } = config;
   const count = stepCount(name, options, train);
-  const timesteps = spacedTimesteps({
-    spacing: config.timestep_spacing,
-    count,
-    train,
-    offset: config.steps_offset,
-  })
-    .map(roundHalfEven)
-    .reverse();
+  const timesteps = spacedTimesteps(config, count).map(roundHalfEven).reverse();
   if (timesteps.some((t) => t < 0 || t >= train)) {
     throw mustBe(name, 'timesteps', `from 0 to ${train - 1}`, timesteps, 'BAD_CONFIG');
   }
@@ -56,7 +50,7 @@ function schedule(config: Config, { alphasCumprod }: NoiseTable, options: Schedu
     const from = Math.min(timestep - Math.floor(train / count), train - 1);
     return from >= 0 ? alphasCumprod[from] : first;
   });
-  const steps = range(begin, count).map((i): Step => {
+  const steps = range(begin, count).map((i): StepDraft => {
     const mixture = mixtureOf(levels[i]);
     const next = mixtureOf(alphasCumprod[timesteps[i]]);
     const remixed = sumOf(
@@ -66,8 +60,6 @@ function schedule(config: Config, { alphasCumprod }: NoiseTable, options: Schedu
     return {
       timestep: timesteps[i],
       sigma: mixture.sigma,
-      before: [],
-      input: { sample: 1 },
       after: [
         assign(denoised, predictedData(type, mixture)),
         ...limitData(config),
@@ -77,13 +69,11 @@ function schedule(config: Config, { alphasCumprod }: NoiseTable, options: Schedu
     };
   });
   const reached = mixtureOf(alphasCumprod[timesteps[count - 1]]).sigma;
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
-    initialNoiseScale: 1,
     timesteps,
     sigmas: [...levels.map((alpha) => mixtureOf(alpha).sigma), reached],
     begin,
-    predictsVariance: false,
     steps,
   });
 }

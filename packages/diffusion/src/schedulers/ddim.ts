@@ -3,10 +3,11 @@ import { boolean, type ConfigOf, integer, number, oneOf, readConfig } from '../c
 import { denoised, limitData, thresholdFields } from '../data-limits.js';
 import { mustBe } from '../error.js';
 import { type NoiseTable, noiseTable, tableFields } from '../noise-table.js';
-import { beginOf, checkFinite, checkOptions, range } from '../options.js';
-import { mixtureOf, predictedData, predictedNoise } from '../prediction.js';
-import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
-import { stridedTimesteps } from '../strided-timesteps.js';
+import { checkOptions } from '../options.js';
+import { type Mixture, predictedData, predictedNoise } from '../prediction.js';
+import type { Assignment, ScheduleOptions, Scheduler } from '../schedule.js';
+import { stridedCourse } from '../strided-course.js';
+import { variancePreservingSchedule } from '../variance-preserving.js';
 
 const name = 'DDIMScheduler';
 
@@ -40,38 +41,21 @@ function schedule(config: Config, { alphasCumprod }: NoiseTable, options: Schedu
   checkOptions(name, options, 'eta', 'useClippedModelOutput');
   const { eta = 0, useClippedModelOutput = false } = options;
   if (!(eta >= 0 && Number.isFinite(eta))) throw mustBe(name, 'eta', 'a number from 0', eta);
-  const { timesteps, stride } = stridedTimesteps(name, config, options);
-  const count = timesteps.length;
-  const begin = beginOf(name, options, count);
-  const last = config.set_alpha_to_one ? 1 : alphasCumprod[0];
-  const steps = range(begin, count).map((i): Step => {
-    const timestep = timesteps[i];
-    const mixture = mixtureOf(alphasCumprod[timestep]);
-    const reached = timestep - stride;
-    const next = reached >= 0 ? alphasCumprod[reached] : last;
-    return {
-      timestep,
-      sigma: mixture.sigma,
-      before: [],
-      input: { sample: 1 },
-      after: [
-        assign(denoised, predictedData(config.prediction_type, mixture)),
-        ...limitData(config),
-        ...remix(alphasCumprod[timestep], next, eta, i - begin),
-      ],
-      addNoise: { sample: mixture.alpha, noise: mixture.sigma },
-      velocity: { sample: -mixture.sigma, noise: mixture.alpha },
-    };
-  });
+  const { timesteps, stride, alphaAt, ...course } = stridedCourse(
+    name,
+    config,
+    alphasCumprod,
+    options,
+  );
 
   /** To the next mixture: `denoised` is the data, epsilon what the model or the clipped data say. */
-  function remix(now: number, next: number, noisiness: number, draw: number): Assignment[] {
-    const { alpha, sigma } = mixtureOf(now);
+  function remix(mixture: Mixture, now: number, next: number, draw: number): Assignment[] {
+    const { alpha, sigma } = mixture;
     const epsilon = useClippedModelOutput
       ? { sample: 1 / sigma, [denoised]: -alpha / sigma }
-      : predictedNoise(config.prediction_type, { alpha, sigma });
+      : predictedNoise(config.prediction_type, mixture);
     const variance = ((1 - next) / (1 - now)) * (1 - now / next);
-    const deviation = noisiness * Math.sqrt(variance);
+    const deviation = eta * Math.sqrt(variance);
     const mean = sumOf(
       [Math.sqrt(next), { [denoised]: 1 }],
       [Math.sqrt(1 - next - deviation ** 2), epsilon],
@@ -83,13 +67,15 @@ function schedule(config: Config, { alphasCumprod }: NoiseTable, options: Schedu
     ];
   }
 
-  return checkFinite({
+  return variancePreservingSchedule({
+    ...course,
     scheduler: name,
-    initialNoiseScale: 1,
     timesteps,
-    sigmas: [...timesteps.map((t) => mixtureOf(alphasCumprod[t]).sigma), mixtureOf(last).sigma],
-    begin,
-    predictsVariance: false,
-    steps,
+    alphasCumprod,
+    advance: (i, mixture) => [
+      assign(denoised, predictedData(config.prediction_type, mixture)),
+      ...limitData(config),
+      ...remix(mixture, alphaAt(timesteps[i]), alphaAt(timesteps[i] - stride), i - course.begin),
+    ],
   });
 }

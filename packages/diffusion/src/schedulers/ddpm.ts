@@ -2,18 +2,11 @@ import { assign } from '../combination.js';
 import { boolean, type ConfigOf, integer, number, oneOf, readConfig } from '../config.js';
 import { denoised, limitData, thresholdFields } from '../data-limits.js';
 import { type NoiseTable, noiseTable, tableFields } from '../noise-table.js';
-import {
-  beginOf,
-  checkFinite,
-  checkOptions,
-  checkTrainingTimesteps,
-  onlyOneOf,
-  range,
-  stepCount,
-} from '../options.js';
-import { mixtureOf, predictedData } from '../prediction.js';
-import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
-import { roundHalfEven, spacedTimesteps } from '../spacing.js';
+import { beginOf, checkOptions, checkTrainingTimesteps, onlyOneOf } from '../options.js';
+import { predictedData } from '../prediction.js';
+import type { Assignment, ScheduleOptions, Scheduler } from '../schedule.js';
+import { wholeTimesteps } from '../strided-course.js';
+import { variancePreservingSchedule } from '../variance-preserving.js';
 
 const name = 'DDPMScheduler';
 
@@ -49,33 +42,22 @@ function schedule(config: Config, { alphasCumprod }: NoiseTable, options: Schedu
   checkOptions(name, options, 'timesteps');
   const timesteps = timestepsOf(config, options);
   const begin = beginOf(name, options, timesteps.length);
-  const steps = range(begin, timesteps.length).map((i): Step => {
-    const timestep = timesteps[i];
-    const now = alphasCumprod[timestep];
-    const next = i + 1 < timesteps.length ? alphasCumprod[timesteps[i + 1]] : 1;
-    const mixture = mixtureOf(now);
-    return {
-      timestep,
-      sigma: mixture.sigma,
-      before: [],
-      input: { sample: 1 },
-      after: [
+  return variancePreservingSchedule({
+    scheduler: name,
+    timesteps,
+    begin,
+    alphasCumprod,
+    last: 1,
+    predictsVariance: config.variance_type === 'learned_range',
+    advance(i, mixture) {
+      const now = alphasCumprod[timesteps[i]];
+      const next = i + 1 < timesteps.length ? alphasCumprod[timesteps[i + 1]] : 1;
+      return [
         assign(denoised, predictedData(config.prediction_type, mixture)),
         ...limitData(config),
-        ...posterior(config, now, next, timestep > 0 ? i - begin : undefined),
-      ],
-      addNoise: { sample: mixture.alpha, noise: mixture.sigma },
-      velocity: { sample: -mixture.sigma, noise: mixture.alpha },
-    };
-  });
-  return checkFinite({
-    scheduler: name,
-    initialNoiseScale: 1,
-    timesteps,
-    sigmas: [...timesteps.map((t) => mixtureOf(alphasCumprod[t]).sigma), 0],
-    begin,
-    predictsVariance: config.variance_type === 'learned_range',
-    steps,
+        ...posterior(config, now, next, timesteps[i] > 0 ? i - begin : undefined),
+      ];
+    },
   });
 }
 
@@ -108,15 +90,8 @@ function posterior(
 
 function timestepsOf(config: Config, options: ScheduleOptions): readonly number[] {
   onlyOneOf(name, options, 'steps', 'timesteps');
-  const train = config.num_train_timesteps;
-  const timesteps =
-    options.timesteps ??
-    spacedTimesteps({
-      spacing: config.timestep_spacing,
-      count: stepCount(name, options, train),
-      train,
-      offset: config.steps_offset,
-    }).map(roundHalfEven);
-  checkTrainingTimesteps(name, timesteps, train);
+  const { timesteps } = options;
+  if (!timesteps) return wholeTimesteps(name, config, options);
+  checkTrainingTimesteps(name, timesteps, config.num_train_timesteps);
   return timesteps;
 }

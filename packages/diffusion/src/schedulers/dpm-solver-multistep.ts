@@ -2,68 +2,41 @@ import { assign } from '../combination.js';
 import {
   boolean,
   type ConfigOf,
-  integer,
   nullable,
   number,
   oneOf,
   readConfig,
   requireConfig,
 } from '../config.js';
-import { denoised, limitData, thresholdFields } from '../data-limits.js';
-import { dpmOrder, dpmStep } from '../dpm-solver.js';
+import { denoised, limitData } from '../data-limits.js';
+import { dpmAlgorithm, dpmUpdate } from '../dpm-solver.js';
 import { mustBe } from '../error.js';
-import { type NoiseLevel, noiseLevel, outputRegister } from '../multistep.js';
-import {
-  inDouble,
-  type NoiseTable,
-  noiseTable,
-  type Rounding,
-  tableFields,
-} from '../noise-table.js';
-import {
-  beginOf,
-  checkFinite,
-  checkOptions,
-  onlyOneOf,
-  range,
-  roundingOf,
-  stepCount,
-} from '../options.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
+import { type NoiseLevel, outputRegister } from '../multistep.js';
+import { multistepCourse, multistepFields } from '../multistep-course.js';
+import type { NoiseTable } from '../noise-table.js';
+import { checkOptions, onlyOneOf, stepCount } from '../options.js';
 import { mixtureOf, predictedData, predictedNoise } from '../prediction.js';
-import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import type { Assignment, ScheduleOptions, Scheduler } from '../schedule.js';
 import {
   distributeSigmas,
   interpolate,
   requireOneDistribution,
   shiftSigma,
-  sigmaDistributionFields,
   timestepOfSigma,
 } from '../sigmas.js';
-import { linspace, roundHalfEven, spacedTimestepsAboveLowest } from '../spacing.js';
+import { linspace, range, roundHalfEven, spacedTimestepsAboveLowest } from '../spacing.js';
 
 const name = 'DPMSolverMultistepScheduler';
 
 const fields = {
-  ...tableFields,
-  solver_order: integer(2, 1, 3),
-  prediction_type: oneOf('epsilon', 'sample', 'v_prediction', 'flow_prediction'),
-  ...thresholdFields,
-  // deis means dpmsolver++, and logrho, bh1, bh2 mean midpoint: names of other solvers, in configs that were converted.
+  ...multistepFields,
   algorithm_type: oneOf('dpmsolver++', 'dpmsolver', 'sde-dpmsolver++', 'sde-dpmsolver', 'deis'),
   solver_type: oneOf('midpoint', 'heun', 'logrho', 'bh1', 'bh2'),
-  lower_order_final: boolean(true),
   euler_at_final: boolean(false),
-  ...sigmaDistributionFields,
   use_lu_lambdas: boolean(false),
-  use_flow_sigmas: boolean(false),
-  flow_shift: number(1, 0),
-  final_sigmas_type: oneOf('zero', 'sigma_min'),
   lambda_min_clipped: number(Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY),
   variance_type: nullable(oneOf('learned', 'learned_range')),
-  timestep_spacing: oneOf('linspace', 'leading', 'trailing'),
-  steps_offset: integer(0, 0),
-  rescale_betas_zero_snr: boolean(false),
-  use_dynamic_shifting: boolean(false),
   time_shift_type: oneOf('exponential'),
 };
 
@@ -107,25 +80,19 @@ export function dpmSolverMultistep(json: Readonly<Record<string, unknown>> = {})
 function schedule(config: Config, options: ScheduleOptions) {
   checkOptions(name, options, 'timesteps', 'mu', 'precision');
   onlyOneOf(name, options, 'steps', 'timesteps');
-  const sigmas = course(config, options, inDouble).sigmas.map(roundingOf(name, options));
-  // Whole timesteps are sometimes cut off rather than rounded, so diffusers' float32 tables decide some of them.
-  const { timesteps } = course(config, options, Math.fround);
-  const count = timesteps.length;
-  const begin = beginOf(name, options, count);
-  const levels = sigmas.map((sigma) => noiseLevel(sigma, config.use_flow_sigmas));
-  const steps = range(begin, count).map(
-    (i): Step => ({
+  const { timesteps, sigmas, begin, levels } = multistepCourse(name, config, options, (table) =>
+    course(config, options, table),
+  );
+  const steps = range(begin, timesteps.length).map(
+    (i): StepDraft => ({
       timestep: timesteps[i],
       sigma: sigmas[i],
-      before: [],
-      input: { sample: 1 },
-      after: [...output(config, levels[i], i), ...advance(config, levels, i, begin)],
+      after: [...output(config, levels[i], i), ...dpmUpdate(name, config, levels, i, begin)],
       addNoise: { sample: levels[i].alpha, noise: levels[i].sigma },
     }),
   );
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
-    initialNoiseScale: 1,
     timesteps,
     sigmas,
     begin,
@@ -134,15 +101,11 @@ function schedule(config: Config, options: ScheduleOptions) {
   });
 }
 
-function algorithmOf({ algorithm_type }: Config) {
-  return algorithm_type === 'deis' ? 'dpmsolver++' : algorithm_type;
-}
-
 /** Keeps what the solver integrates: the predicted data, or the predicted noise. */
 function output(config: Config, level: NoiseLevel, index: number): Assignment[] {
   const set = outputRegister(index, config.solver_order);
   const type = config.prediction_type;
-  if (algorithmOf(config).endsWith('++')) {
+  if (dpmAlgorithm(config).endsWith('++')) {
     return [assign(set, predictedData(type, level)), ...limitData(config, set)];
   }
   const noise = assign(set, predictedNoise(type, level));
@@ -156,30 +119,8 @@ function output(config: Config, level: NoiseLevel, index: number): Assignment[] 
   ];
 }
 
-function advance(
-  config: Config,
-  levels: readonly NoiseLevel[],
-  index: number,
-  begin: number,
-): Assignment[] {
-  const algorithm = algorithmOf(config);
-  const order = dpmOrder(config, index, begin, levels.length - 1);
-  const used = range(0, order).map((back) => index - back);
-  const next = dpmStep(name, {
-    algorithm,
-    solverType: config.solver_type === 'heun' ? 'heun' : 'midpoint',
-    order,
-    levels: [levels[index + 1], ...used.map((i) => levels[i])],
-    outputs: used.map((i) => outputRegister(i, config.solver_order)),
-  });
-  const draw: Assignment = { kind: 'draw', set: 'noise', index: index - begin };
-  return [...(next.noise ? [draw] : []), assign('sample', next)];
-}
-
 /** Timesteps and sigmas; the sigmas have one more at the end. */
-function course(config: Config, options: ScheduleOptions, rounding: Rounding) {
-  const lastAlphaCumprod = 2 ** -24;
-  const table = noiseTable(name, config, { lastAlphaCumprod, rounding });
+function course(config: Config, options: ScheduleOptions, table: NoiseTable) {
   const lastSigma = config.final_sigmas_type === 'zero' ? 0 : table.sigmas[0];
   const { timesteps, sigmas } = options.timesteps
     ? explicitCourse(config, options.timesteps, table)
@@ -229,13 +170,8 @@ function computedCourse(config: Config, options: ScheduleOptions, table: NoiseTa
       .slice(0, -1);
     return { timesteps: sigmas.map((sigma) => Math.trunc(sigma * train)), sigmas };
   }
-  const timesteps = spacedTimestepsAboveLowest({
-    spacing: config.timestep_spacing,
-    count,
-    train,
-    last: train - clippedTimesteps(config, table),
-    offset: config.steps_offset,
-  });
+  const last = train - clippedTimesteps(config, table);
+  const timesteps = spacedTimestepsAboveLowest(config, count, last);
   return { timesteps, sigmas: timesteps.map((t) => interpolate(t, table.sigmas)) };
 }
 

@@ -1,10 +1,13 @@
-import { addedNoise, checkChurn } from '../churn.js';
-import { assign, sumOf } from '../combination.js';
+import { addedNoise, addNoise, checkChurn } from '../churn.js';
+import { assign } from '../combination.js';
 import { type ConfigOf, readConfig } from '../config.js';
 import { edmPreconditioning } from '../edm-preconditioning.js';
 import { edmFields, edmSigmas } from '../edm-sigmas.js';
-import { beginOf, checkFinite, checkOptions, range, stepCount } from '../options.js';
-import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import { eulerStep } from '../euler.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
+import { beginOf, checkOptions, stepCount } from '../options.js';
+import type { ScheduleOptions, Scheduler } from '../schedule.js';
+import { range } from '../spacing.js';
 
 const name = 'EDMEulerScheduler';
 
@@ -32,35 +35,28 @@ function schedule(config: Config, options: ScheduleOptions) {
   const begin = beginOf(name, options, count);
   const sign = config.prediction_type === 'v_prediction' ? -1 : 1;
   let draws = 0;
-  const steps = range(begin, count).map((i): Step => {
+  const steps = range(begin, count).map((i): StepDraft => {
     const sigma = sigmas[i];
     const { sigmaHat, noise } = addedNoise(options.churn, sigma, count);
-    const churned: Assignment[] =
-      noise === 0
-        ? []
-        : [{ kind: 'draw', set: 'noise', index: draws++ }, assign('sample', { sample: 1, noise })];
     const { data } = edmPreconditioning(sigmaHat, config.sigma_data, sign);
-    const change = (sigmas[i + 1] - sigmaHat) / sigmaHat;
     const { input, timestep } = edmPreconditioning(sigma, config.sigma_data);
     return {
       timestep,
       sigma,
-      before: [],
       input,
       after: [
-        ...churned,
-        assign('sample', sumOf([1, { sample: 1 }], [change, { sample: 1 }], [-change, data])),
+        ...(noise === 0 ? [] : addNoise(noise, draws++)),
+        assign('sample', eulerStep(sigmaHat, sigmas[i + 1], data)),
       ],
       addNoise: { sample: 1, noise: sigma },
     };
   });
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
     initialNoiseScale: Math.sqrt(config.sigma_max ** 2 + 1),
     timesteps: course.map((sigma) => edmPreconditioning(sigma, config.sigma_data).timestep),
     sigmas,
     begin,
-    predictsVariance: false,
     steps,
   });
 }

@@ -11,8 +11,10 @@ import {
 } from '../config.js';
 import { type EdmCourse, edmCourse } from '../edm-course.js';
 import { edmPreconditioning } from '../edm-preconditioning.js';
-import { checkFinite, checkOptions, range, stepCount } from '../options.js';
-import type { Assignment, Combination, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
+import { checkOptions, stepCount } from '../options.js';
+import type { Assignment, Combination, ScheduleOptions, Scheduler } from '../schedule.js';
+import { range } from '../spacing.js';
 
 const name = 'EDMPaperSampler';
 
@@ -58,13 +60,12 @@ function schedule(config: Config, options: ScheduleOptions) {
   const course = edmCourse(config, count);
   const steps = range(0, count).flatMap((i) => stepsOf(config, course, options, i, count));
   const { sigma, scale, times } = course;
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
     initialNoiseScale: sigma(times[0]) * scale(times[0]),
     timesteps: steps.map((step) => step.timestep),
     sigmas: [...steps.map((step) => step.sigma), 0],
     begin: 0,
-    predictsVariance: false,
     steps,
   });
 }
@@ -76,7 +77,7 @@ function stepsOf(
   options: ScheduleOptions,
   i: number,
   count: number,
-): Step[] {
+): StepDraft[] {
   const { sigma, scale, times } = course;
   const [now, next] = [times[i], times[i + 1]];
   const { sigmaHat, noise } = addedNoise(options.churn, sigma(now), count);
@@ -109,7 +110,6 @@ function stepsOf(
     },
     {
       ...second.step,
-      before: [],
       after: [
         assign(
           'sample',

@@ -1,10 +1,13 @@
-import { assign, sumOf } from '../combination.js';
+import { assign } from '../combination.js';
 import { boolean, type ConfigOf, integer, oneOf, readConfig } from '../config.js';
+import { eulerStep } from '../euler.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
 import { type NoiseTable, noiseTable, tableFields } from '../noise-table.js';
-import { beginOf, checkFinite, checkOptions, range, stepCount } from '../options.js';
+import { beginOf, checkOptions, stepCount } from '../options.js';
 import { predictedDataAt } from '../prediction.js';
-import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
-import { noiseScaleOf, scaledInput, sigmasAt, timestepsOfConfig } from '../spaced-sigmas.js';
+import type { Assignment, ScheduleOptions, Scheduler } from '../schedule.js';
+import { noiseScaleOf, scaledInput, sigmasAt } from '../spaced-sigmas.js';
+import { range, spacedTimesteps } from '../spacing.js';
 
 const name = 'EulerAncestralDiscreteScheduler';
 
@@ -32,33 +35,29 @@ export function eulerAncestralDiscrete(json: Readonly<Record<string, unknown>> =
 
 function schedule(config: Config, table: NoiseTable, options: ScheduleOptions) {
   checkOptions(name, options);
-  const timesteps = timestepsOfConfig(config, stepCount(name, options));
+  const timesteps = spacedTimesteps(config, stepCount(name, options));
   const sigmas = [...sigmasAt(timesteps, table), 0];
   const begin = beginOf(name, options, timesteps.length);
-  const steps = range(begin, timesteps.length).map((i): Step => {
+  const steps = range(begin, timesteps.length).map((i): StepDraft => {
     const [from, to] = [sigmas[i], sigmas[i + 1]];
     const up = Math.sqrt((to ** 2 * (from ** 2 - to ** 2)) / from ** 2);
     const down = Math.sqrt(to ** 2 - up ** 2);
-    const change = (down - from) / from;
-    const data = predictedDataAt(config.prediction_type, from);
-    const next = sumOf([1, { sample: 1 }], [change, { sample: 1 }], [-change, data]);
+    const next = eulerStep(from, down, predictedDataAt(config.prediction_type, from));
     const draw: Assignment = { kind: 'draw', set: 'noise', index: i - begin };
     return {
       timestep: timesteps[i],
       sigma: from,
-      before: [],
       input: scaledInput(from),
       after: [...(up === 0 ? [] : [draw]), assign('sample', { ...next, noise: up })],
       addNoise: { sample: 1, noise: from },
     };
   });
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
     initialNoiseScale: noiseScaleOf(config.timestep_spacing, sigmas),
     timesteps,
     sigmas,
     begin,
-    predictsVariance: false,
     steps,
   });
 }

@@ -1,24 +1,21 @@
-import { addedNoise, checkChurn } from '../churn.js';
-import { assign, sumOf } from '../combination.js';
+import { addedNoise, addNoise, checkChurn } from '../churn.js';
+import { assign } from '../combination.js';
 import { boolean, type ConfigOf, integer, nullable, number, oneOf, readConfig } from '../config.js';
 import { mustBe } from '../error.js';
+import { eulerStep } from '../euler.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
 import { type NoiseTable, noiseTable, tableFields } from '../noise-table.js';
-import { beginOf, checkFinite, checkOptions, onlyOneOf, range, stepCount } from '../options.js';
+import { beginOf, checkOptions, onlyOneOf, stepCount } from '../options.js';
 import { mixtureOf, predictedDataAt } from '../prediction.js';
-import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import type { ScheduleOptions, Scheduler } from '../schedule.js';
 import {
   exponentialSigmas,
   requireOneDistribution,
   sigmaDistributionFields,
   timestepOfSigma,
 } from '../sigmas.js';
-import {
-  noiseScaleOf,
-  redistribute,
-  scaledInput,
-  sigmasAt,
-  timestepsOfConfig,
-} from '../spaced-sigmas.js';
+import { noiseScaleOf, redistribute, scaledInput, sigmasAt } from '../spaced-sigmas.js';
+import { range, spacedTimesteps } from '../spacing.js';
 
 const name = 'EulerDiscreteScheduler';
 
@@ -57,37 +54,30 @@ function schedule(config: Config, table: NoiseTable, options: ScheduleOptions) {
   const begin = beginOf(name, options, timesteps.length);
   const type = config.prediction_type === 'original_sample' ? 'sample' : config.prediction_type;
   let draws = 0;
-  const steps = range(begin, timesteps.length).map((i): Step => {
+  const steps = range(begin, timesteps.length).map((i): StepDraft => {
     const sigma = sigmas[i];
     const { sigmaHat, noise } = addedNoise(options.churn, sigma, sigmas.length - 1);
-    const churned: Assignment[] =
-      noise === 0
-        ? []
-        : [{ kind: 'draw', set: 'noise', index: draws++ }, assign('sample', { sample: 1, noise })];
     const data = predictedDataAt(type, type === 'epsilon' ? sigmaHat : sigma);
-    const change = (sigmas[i + 1] - sigmaHat) / sigmaHat;
     // get_velocity of the original looks its table up by the index of the step, not by the timestep.
     const { alpha, sigma: share } = mixtureOf(table.alphasCumprod[i]);
     return {
       timestep: timesteps[i],
       sigma,
-      before: [],
       input: scaledInput(sigma),
       after: [
-        ...churned,
-        assign('sample', sumOf([1, { sample: 1 }], [change, { sample: 1 }], [-change, data])),
+        ...(noise === 0 ? [] : addNoise(noise, draws++)),
+        assign('sample', eulerStep(sigmaHat, sigmas[i + 1], data)),
       ],
       addNoise: { sample: 1, noise: sigma },
       velocity: { sample: -share, noise: alpha },
     };
   });
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
     initialNoiseScale: noiseScaleOf(config.timestep_spacing, sigmas),
     timesteps,
     sigmas,
     begin,
-    predictsVariance: false,
     steps,
   });
 }
@@ -124,7 +114,7 @@ function computedSigmas(
   isContinuous: boolean,
 ) {
   const count = options.timesteps?.length ?? stepCount(name, options);
-  const timesteps = options.timesteps ?? timestepsOfConfig(config, count);
+  const timesteps = options.timesteps ?? spacedTimesteps(config, count);
   const highest = table.sigmas[config.num_train_timesteps - 1];
   const onTable =
     config.interpolation_type === 'linear'

@@ -2,15 +2,16 @@ import { assign } from '../combination.js';
 import { boolean, type ConfigOf, integer, nullable, number, oneOf, readConfig } from '../config.js';
 import { mustBe } from '../error.js';
 import { shiftFlowSigmas } from '../flow-sigmas.js';
-import { beginOf, checkFinite, checkOptions, range, roundingOf, stepCount } from '../options.js';
-import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
+import { beginOf, checkOptions, roundingOf, stepCount } from '../options.js';
+import type { Assignment, ScheduleOptions, Scheduler } from '../schedule.js';
 import {
   distributeSigmas,
   requireOneDistribution,
   shiftSigma,
   sigmaDistributionFields,
 } from '../sigmas.js';
-import { linspace } from '../spacing.js';
+import { linspace, range } from '../spacing.js';
 
 const name = 'FlowMatchEulerDiscreteScheduler';
 
@@ -52,7 +53,7 @@ function schedule(config: Config, options: ScheduleOptions) {
   const begin = beginOf(name, options, count);
   const tokens = options.tokenTimesteps;
   if (tokens) checkTokens(config, tokens, count);
-  const steps = range(begin, count).map((i): Step => {
+  const steps = range(begin, count).map((i): StepDraft => {
     const after = tokens
       ? [tokenStep(tokens[i], sigmas, config.num_train_timesteps)]
       : eulerStep(config, sigmas[i], sigmas[i + 1], i - begin);
@@ -60,19 +61,15 @@ function schedule(config: Config, options: ScheduleOptions) {
       timestep: timesteps[i],
       ...(tokens && { tokenTimesteps: tokens[i] }),
       sigma: sigmas[i],
-      before: [],
-      input: { sample: 1 },
       after,
       addNoise: { sample: 1 - sigmas[i], noise: sigmas[i] },
     };
   });
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
-    initialNoiseScale: 1,
     timesteps,
     sigmas,
     begin,
-    predictsVariance: false,
     steps,
   });
 }

@@ -2,8 +2,9 @@ import { addedNoise, checkChurn } from '../churn.js';
 import { assign } from '../combination.js';
 import { type ConfigOf, integer, number, readConfig } from '../config.js';
 import { doubled, heunCalls } from '../heun.js';
-import { beginOf, checkFinite, checkOptions, roundingOf, stepCount } from '../options.js';
-import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
+import { beginOf, checkOptions, roundingOf, stepCount } from '../options.js';
+import type { Assignment, ScheduleOptions, Scheduler } from '../schedule.js';
 import { shiftSigma } from '../sigmas.js';
 import { linspace } from '../spacing.js';
 
@@ -36,7 +37,7 @@ function schedule(config: Config, options: ScheduleOptions) {
   const sigmas = [...doubled(course), 0];
   const begin = beginOf(name, options, timesteps.length);
   let draws = 0;
-  const steps = heunCalls(sigmas, begin).map(({ index, isFirst, sigma, next }): Step => {
+  const steps = heunCalls(sigmas, begin).map(({ index, isFirst, sigma, next }): StepDraft => {
     const { sigmaHat, noise } = addedNoise(options.churn, sigma, sigmas.length - 1);
     const change = next - sigmaHat;
     const update: Assignment[] = isFirst
@@ -52,19 +53,15 @@ function schedule(config: Config, options: ScheduleOptions) {
     return {
       timestep: timesteps[index],
       sigma: sigmas[index],
-      before: [],
-      input: { sample: 1 },
       after: [...(noise !== 0 && isFirst ? [draw] : []), ...update],
       addNoise: { sample: 1 - sigmas[index], noise: sigmas[index] },
     };
   });
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
-    initialNoiseScale: 1,
     timesteps,
     sigmas,
     begin,
-    predictsVariance: false,
     steps,
   });
 }

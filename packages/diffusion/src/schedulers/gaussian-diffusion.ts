@@ -3,8 +3,10 @@ import { boolean, type ConfigOf, integer, oneOf, readConfig, text } from '../con
 import { denoised, limitData } from '../data-limits.js';
 import { mustBe } from '../error.js';
 import { type GaussianTables, gaussianTables } from '../gaussian-tables.js';
-import { beginOf, checkFinite, checkOptions, range } from '../options.js';
-import type { Assignment, Combination, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
+import { beginOf, checkOptions } from '../options.js';
+import type { Assignment, Combination, ScheduleOptions, Scheduler } from '../schedule.js';
+import { range } from '../spacing.js';
 
 const name = 'GaussianDiffusion';
 
@@ -50,7 +52,7 @@ function schedule(config: Config, options: ScheduleOptions) {
   const needsVariance = config.learn_sigma || config.sigma_small || !isDdim;
   if (needsVariance && count < 2) throw mustBe(name, 'number of timesteps', '2 or more', count);
   const begin = beginOf(name, options, count);
-  const steps = range(begin, count).map((i): Step => {
+  const steps = range(begin, count).map((i): StepDraft => {
     const entry = count - 1 - i;
     const alpha = Math.fround(Math.sqrt(tables.alphasCumprod[entry]));
     const sigma = Math.fround(Math.sqrt(1 - tables.alphasCumprod[entry]));
@@ -58,8 +60,6 @@ function schedule(config: Config, options: ScheduleOptions) {
     return {
       timestep: tables.timestepMap[entry],
       sigma,
-      before: [],
-      input: { sample: 1 },
       after: [
         ...predictedData(config, tables, entry),
         ...(isDdim ? remix(tables, entry, eta, draw) : posterior(config, tables, entry, draw)),
@@ -67,9 +67,8 @@ function schedule(config: Config, options: ScheduleOptions) {
       addNoise: { sample: alpha, noise: sigma },
     };
   });
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
-    initialNoiseScale: 1,
     timesteps: tables.timestepMap.toReversed(),
     sigmas: [
       ...tables.alphasCumprod.map((share) => Math.fround(Math.sqrt(1 - share))).reverse(),

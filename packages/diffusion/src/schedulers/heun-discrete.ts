@@ -3,18 +3,14 @@ import { boolean, type ConfigOf, integer, number, oneOf, readConfig } from '../c
 import { denoised, limitData } from '../data-limits.js';
 import { mustBe } from '../error.js';
 import { doubled, heunCalls } from '../heun.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
 import { type NoiseTable, noiseTable, tableFields } from '../noise-table.js';
-import { beginOf, checkFinite, checkOptions, onlyOneOf, stepCount } from '../options.js';
+import { beginOf, checkOptions, onlyOneOf, stepCount } from '../options.js';
 import { predictedDataAt } from '../prediction.js';
-import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import type { Assignment, ScheduleOptions, Scheduler } from '../schedule.js';
 import { requireOneDistribution, sigmaDistributionFields } from '../sigmas.js';
-import {
-  noiseScaleOf,
-  redistribute,
-  scaledInput,
-  sigmasAt,
-  timestepsOfConfig,
-} from '../spaced-sigmas.js';
+import { noiseScaleOf, redistribute, scaledInput, sigmasAt } from '../spaced-sigmas.js';
+import { spacedTimesteps } from '../spacing.js';
 
 const name = 'HeunDiscreteScheduler';
 
@@ -51,7 +47,7 @@ function schedule(config: Config, table: NoiseTable, options: ScheduleOptions) {
   const timesteps = doubled(course.timesteps);
   const sigmas = [...doubled(course.sigmas), 0];
   const begin = beginOf(name, options, timesteps.length);
-  const steps = heunCalls(sigmas, begin).map(({ index, isFirst, sigma, next }): Step => {
+  const steps = heunCalls(sigmas, begin).map(({ index, isFirst, sigma, next }): StepDraft => {
     const at = isFirst ? sigma : next;
     const half = (next - sigma) / 2;
     const slope = { sample: 1 / at, [denoised]: -1 / at };
@@ -72,7 +68,6 @@ function schedule(config: Config, table: NoiseTable, options: ScheduleOptions) {
     return {
       timestep: timesteps[index],
       sigma: sigmas[index],
-      before: [],
       input: scaledInput(sigmas[index]),
       after: [
         assign(denoised, predictedDataAt(config.prediction_type, at)),
@@ -82,13 +77,12 @@ function schedule(config: Config, table: NoiseTable, options: ScheduleOptions) {
       addNoise: { sample: 1, noise: sigmas[index] },
     };
   });
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
     initialNoiseScale: noiseScaleOf(config.timestep_spacing, sigmas),
     timesteps,
     sigmas,
     begin,
-    predictsVariance: false,
     steps,
   });
 }
@@ -97,7 +91,7 @@ function schedule(config: Config, table: NoiseTable, options: ScheduleOptions) {
 function courseOf(config: Config, table: NoiseTable, options: ScheduleOptions) {
   onlyOneOf(name, options, 'steps', 'timesteps');
   const count = options.timesteps?.length ?? stepCount(name, options);
-  const timesteps = options.timesteps ?? timestepsOfConfig(config, count);
+  const timesteps = options.timesteps ?? spacedTimesteps(config, count);
   const sigmas = sigmasAt(timesteps, table);
   const distributed = redistribute(config, sigmas, count, table);
   if (options.timesteps && distributed) {

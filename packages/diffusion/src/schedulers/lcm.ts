@@ -3,17 +3,11 @@ import { boolean, type ConfigOf, integer, number, oneOf, readConfig } from '../c
 import { denoised, limitData, thresholdFields } from '../data-limits.js';
 import { mustBe } from '../error.js';
 import { type NoiseTable, noiseTable, tableFields } from '../noise-table.js';
-import {
-  beginOf,
-  checkFinite,
-  checkOptions,
-  checkTrainingTimesteps,
-  onlyOneOf,
-  range,
-  stepCount,
-} from '../options.js';
+import { beginOf, checkOptions, checkTrainingTimesteps, onlyOneOf, stepCount } from '../options.js';
 import { mixtureOf, predictedData } from '../prediction.js';
-import type { Assignment, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import type { Assignment, ScheduleOptions, Scheduler } from '../schedule.js';
+import { range } from '../spacing.js';
+import { variancePreservingSchedule } from '../variance-preserving.js';
 
 const name = 'LCMScheduler';
 
@@ -52,48 +46,31 @@ export function lcm(json: Readonly<Record<string, unknown>> = {}): Scheduler {
 function schedule(config: Config, { alphasCumprod }: NoiseTable, options: ScheduleOptions) {
   checkOptions(name, options, 'timesteps', 'originalInferenceSteps', 'strength');
   const timesteps = timestepsOf(config, options);
-  const count = timesteps.length;
-  const begin = beginOf(name, options, count);
-  const steps = range(begin, count).map((i): Step => {
-    const mixture = mixtureOf(alphasCumprod[timesteps[i]]);
-    const next = i + 1 < count ? mixtureOf(alphasCumprod[timesteps[i + 1]]) : undefined;
-    // The boundary scalings of a consistency function, for data of standard deviation 0.5.
-    const time = timesteps[i] * config.timestep_scaling;
-    const skip = 0.25 / (time ** 2 + 0.25);
-    const out = time / Math.sqrt(time ** 2 + 0.25);
-    const arrive: Assignment[] = next
-      ? [
-          { kind: 'draw', set: 'noise', index: i - begin },
-          assign('sample', {
-            [denoised]: next.alpha * out,
-            sample: next.alpha * skip,
-            noise: next.sigma,
-          }),
-        ]
-      : [assign('sample', { [denoised]: out, sample: skip })];
-    return {
-      timestep: timesteps[i],
-      sigma: mixture.sigma,
-      before: [],
-      input: { sample: 1 },
-      after: [
-        assign(denoised, predictedData(config.prediction_type, mixture)),
-        ...limitData(config),
-        ...arrive,
-      ],
-      addNoise: { sample: mixture.alpha, noise: mixture.sigma },
-      velocity: { sample: -mixture.sigma, noise: mixture.alpha },
-    };
-  });
-  return checkFinite({
+  const begin = beginOf(name, options, timesteps.length);
+  return variancePreservingSchedule({
     scheduler: name,
-    initialNoiseScale: 1,
     timesteps,
-    sigmas: [...timesteps.map((t) => mixtureOf(alphasCumprod[t]).sigma), 0],
     begin,
-    predictsVariance: false,
-    steps,
+    alphasCumprod,
+    last: 1,
+    advance: (i, mixture) => [
+      assign(denoised, predictedData(config.prediction_type, mixture)),
+      ...limitData(config),
+      ...jump(timesteps[i] * config.timestep_scaling, alphasCumprod[timesteps[i + 1]], i - begin),
+    ],
   });
+}
+
+/** To data, by a consistency function's boundary scalings for data of standard deviation 0.5; then noised for `next`. */
+function jump(time: number, next: number | undefined, draw: number): Assignment[] {
+  const skip = 0.25 / (time ** 2 + 0.25);
+  const out = time / Math.sqrt(time ** 2 + 0.25);
+  if (next === undefined) return [assign('sample', { [denoised]: out, sample: skip })];
+  const { alpha, sigma } = mixtureOf(next);
+  return [
+    { kind: 'draw', set: 'noise', index: draw },
+    assign('sample', { [denoised]: alpha * out, sample: alpha * skip, noise: sigma }),
+  ];
 }
 
 /** Evenly spread over the timesteps the model was distilled at, highest first. */

@@ -1,12 +1,14 @@
 import { assign, sumOf } from '../combination.js';
 import { boolean, type ConfigOf, integer, oneOf, readConfig } from '../config.js';
 import { mustBe } from '../error.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
 import { outputRegister } from '../multistep.js';
 import { type NoiseTable, noiseTable, tableFields } from '../noise-table.js';
-import { checkFinite, checkOptions, range } from '../options.js';
+import { checkOptions } from '../options.js';
 import { mixtureOf, predictedNoise } from '../prediction.js';
-import type { Assignment, Combination, ScheduleOptions, Scheduler, Step } from '../schedule.js';
-import { stridedTimesteps } from '../strided-timesteps.js';
+import type { Assignment, Combination, ScheduleOptions, Scheduler } from '../schedule.js';
+import { range } from '../spacing.js';
+import { stridedCourse } from '../strided-course.js';
 
 const name = 'PNDMScheduler';
 
@@ -47,35 +49,28 @@ export function pndm(json: Readonly<Record<string, unknown>> = {}): Scheduler {
 
 function schedule(config: Config, { alphasCumprod }: NoiseTable, options: ScheduleOptions) {
   checkOptions(name, options);
-  const course = stridedTimesteps(name, config, options);
-  const { stride } = course;
   if (options.begin) throw mustBe(name, 'begin', '0', options.begin, 'UNSUPPORTED');
+  const course = stridedCourse(name, config, alphasCumprod, options);
+  const { stride, alphaAt, last } = course;
   // The second timestep is visited twice: first to correct the first step.
   const timesteps = course.timesteps.flatMap((t, i) => (i === 1 ? [t, t] : [t]));
-  const last = config.set_alpha_to_one ? 1 : alphasCumprod[0];
-  const alphaAt = (timestep: number) => (timestep >= 0 ? alphasCumprod[timestep] : last);
-  const steps = range(0, timesteps.length).map((i): Step => {
+  const steps = range(0, timesteps.length).map((i): StepDraft => {
     const corrects = i === 1;
     const from = corrects ? timesteps[i] + stride : timesteps[i];
     const mixture = mixtureOf(alphasCumprod[timesteps[i]]);
     return {
       timestep: timesteps[i],
       sigma: mixture.sigma,
-      before: [],
-      input: { sample: 1 },
       after: corrects
         ? correct(config, alphaAt(from), alphaAt(from - stride))
         : advance(config, alphaAt(from), alphaAt(from - stride), i),
       addNoise: { sample: mixture.alpha, noise: mixture.sigma },
     };
   });
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
-    initialNoiseScale: 1,
     timesteps,
     sigmas: [...timesteps.map((t) => mixtureOf(alphasCumprod[t]).sigma), mixtureOf(last).sigma],
-    begin: 0,
-    predictsVariance: false,
     steps,
   });
 }

@@ -2,7 +2,6 @@ import { assign, sumOf } from '../combination.js';
 import {
   boolean,
   type ConfigOf,
-  integer,
   nullable,
   number,
   numbers,
@@ -11,53 +10,34 @@ import {
   requireConfig,
   unsupported,
 } from '../config.js';
-import { limitData, thresholdFields } from '../data-limits.js';
+import { limitData } from '../data-limits.js';
 import { mustBe } from '../error.js';
 import { shiftFlowSigmas } from '../flow-sigmas.js';
 import { solve } from '../linear-system.js';
-import { type NoiseLevel, noiseLevel, outputRegister } from '../multistep.js';
-import { inDouble, noiseTable, type Rounding, tableFields } from '../noise-table.js';
-import {
-  beginOf,
-  checkFinite,
-  checkOptions,
-  onlyOneOf,
-  range,
-  roundingOf,
-  stepCount,
-} from '../options.js';
+import { makeSchedule, type StepDraft } from '../make-schedule.js';
+import { type NoiseLevel, outputRegister } from '../multistep.js';
+import { multistepCourse, multistepFields } from '../multistep-course.js';
+import type { NoiseTable } from '../noise-table.js';
+import { checkOptions, onlyOneOf, stepCount } from '../options.js';
 import { predictedData, predictedNoise } from '../prediction.js';
-import type { Assignment, Combination, ScheduleOptions, Scheduler, Step } from '../schedule.js';
+import type { Assignment, Combination, ScheduleOptions, Scheduler } from '../schedule.js';
 import {
   distributeSigmas,
   interpolate,
   requireOneDistribution,
-  sigmaDistributionFields,
   timestepOfSigma,
 } from '../sigmas.js';
-import { linspace, roundHalfEven, spacedTimestepsAboveLowest } from '../spacing.js';
+import { linspace, range, roundHalfEven, spacedTimestepsAboveLowest } from '../spacing.js';
 
 const name = 'UniPCMultistepScheduler';
 
 const fields = {
-  ...tableFields,
-  solver_order: integer(2, 1, 3),
-  prediction_type: oneOf('epsilon', 'sample', 'v_prediction', 'flow_prediction'),
-  ...thresholdFields,
+  ...multistepFields,
   predict_x0: boolean(true),
   // midpoint, heun and logrho mean bh2: names of other solvers, in configs that were converted.
   solver_type: oneOf('bh2', 'bh1', 'midpoint', 'heun', 'logrho'),
-  lower_order_final: boolean(true),
   disable_corrector: numbers(0, Number.MAX_SAFE_INTEGER),
   solver_p: unsupported(),
-  ...sigmaDistributionFields,
-  use_flow_sigmas: boolean(false),
-  flow_shift: number(1, 0),
-  timestep_spacing: oneOf('linspace', 'leading', 'trailing'),
-  steps_offset: integer(0, 0),
-  final_sigmas_type: oneOf('zero', 'sigma_min'),
-  rescale_betas_zero_snr: boolean(false),
-  use_dynamic_shifting: boolean(false),
   time_shift_type: oneOf('exponential', 'linear'),
   sigma_min: nullable(number(0, 0)),
   sigma_max: nullable(number(0, 0)),
@@ -99,19 +79,17 @@ export function unipcMultistep(json: Readonly<Record<string, unknown>> = {}): Sc
 function schedule(config: Config, options: ScheduleOptions) {
   checkOptions(name, options, 'sigmas', 'mu', 'precision');
   onlyOneOf(name, options, 'steps', 'sigmas');
-  const sigmas = course(config, options, inDouble).sigmas.map(roundingOf(name, options));
-  // Whole timesteps are cut off rather than rounded, so diffusers' float32 tables decide some of them.
-  const { timesteps } = course(config, options, Math.fround);
+  const { timesteps, sigmas, begin, levels } = multistepCourse(name, config, options, (table) =>
+    course(config, options, table),
+  );
   const count = timesteps.length;
-  const begin = beginOf(name, options, count);
-  const levels = sigmas.map((sigma) => noiseLevel(sigma, config.use_flow_sigmas));
   const orders = range(0, count).map((i) => {
     const highest = config.lower_order_final
       ? Math.min(config.solver_order, count - i)
       : config.solver_order;
     return Math.min(highest, i - begin + 1);
   });
-  const steps = range(begin, count).map((i): Step => {
+  const steps = range(begin, count).map((i): StepDraft => {
     const corrects = i > begin && !config.disable_corrector.includes(i - 1);
     const correction = corrects
       ? update(config, levels, i - 1, orders[i - 1], true)
@@ -119,8 +97,6 @@ function schedule(config: Config, options: ScheduleOptions) {
     return {
       timestep: timesteps[i],
       sigma: sigmas[i],
-      before: [],
-      input: { sample: 1 },
       after: [
         ...output(config, levels[i], i),
         assign('corrected', correction),
@@ -129,13 +105,11 @@ function schedule(config: Config, options: ScheduleOptions) {
       addNoise: { sample: levels[i].alpha, noise: levels[i].sigma },
     };
   });
-  return checkFinite({
+  return makeSchedule({
     scheduler: name,
-    initialNoiseScale: 1,
     timesteps,
     sigmas,
     begin,
-    predictsVariance: false,
     steps,
   });
 }
@@ -229,13 +203,11 @@ function phiWeights(ratios: readonly number[], hh: number, phi1: number, scale: 
 }
 
 /** Timesteps and sigmas; the sigmas have one more at the end. */
-function course(config: Config, options: ScheduleOptions, rounding: Rounding) {
+function course(config: Config, options: ScheduleOptions, table: NoiseTable) {
   const { num_train_timesteps: train, use_flow_sigmas: flow } = config;
   if (options.sigmas && (!flow || isDistributed(config))) {
     throw mustBe(name, 'sigmas', 'given only with flow sigmas', options.sigmas, 'UNSUPPORTED');
   }
-  const lastAlphaCumprod = 2 ** -24;
-  const table = noiseTable(name, config, { lastAlphaCumprod, rounding });
   const count = options.sigmas?.length ?? stepCount(name, options);
   const max = config.sigma_max ?? table.sigmas[train - 1];
   const min = config.sigma_min ?? table.sigmas[0];
@@ -262,13 +234,7 @@ function course(config: Config, options: ScheduleOptions, rounding: Rounding) {
       sigmas: [...sigmas, lastSigma(config, sigmas[count - 1])],
     };
   }
-  const timesteps = spacedTimestepsAboveLowest({
-    spacing: config.timestep_spacing,
-    count,
-    train,
-    last: train,
-    offset: config.steps_offset,
-  });
+  const timesteps = spacedTimestepsAboveLowest(config, count);
   const sigmas = timesteps.map((timestep) => interpolate(timestep, table.sigmas));
   return { timesteps, sigmas: [...sigmas, lastSigma(config, table.sigmas[0])] };
 }
