@@ -86,9 +86,10 @@ struct Int8 {
 };
 #endif
 
-/// Depth in whole steps.
+/// Depth in whole steps, with matrix tiles in as many steps as one takes at once; zeros fill it.
 template <class F> constexpr int64_t stepped(int64_t depth) {
-  return (depth + F::step - 1) / F::step * F::step;
+  constexpr int64_t whole = has_matrix_tiles ? 16 * F::step : F::step;
+  return (depth + whole - 1) / whole * whole;
 }
 
 #if defined(__AVX512VNNI__)

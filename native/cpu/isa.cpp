@@ -1,5 +1,7 @@
 #include "cpu/isa.h"
 
+#include "cpu/amx.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -15,6 +17,9 @@ TUBELET_LEVEL(baseline)
 TUBELET_LEVEL(avx2)
 TUBELET_LEVEL(avx512)
 TUBELET_LEVEL(avx512_bf16)
+#if defined(TUBELET_AMX)
+TUBELET_LEVEL(amx)
+#endif
 #endif
 #undef TUBELET_LEVEL
 
@@ -69,10 +74,23 @@ std::vector<IsaLevel> isa_levels() {
                                    {"avx512dq", bool(__builtin_cpu_supports("avx512dq"))}});
   if (no_avx512.empty())
     no_avx512 = no_avx2;
-  const std::string no_bf16 =
+  std::string no_bf16 =
       missing({{"avx512_bf16", processor.bf16()}, {"avx512_vnni", processor.vnni()}});
-  levels.push_back(
-      {"avx512_bf16", avx512_bf16::kernel_table, no_avx512.empty() ? no_bf16 : no_avx512});
+  if (!no_avx512.empty())
+    no_bf16 = no_avx512;
+  std::string no_amx = missing({{"amx_tile", processor.amx_tile()},
+                                {"amx_bf16", processor.amx_bf16()},
+                                {"amx_int8", processor.amx_int8()}});
+  if (!no_bf16.empty())
+    no_amx = no_bf16;
+  if (no_amx.empty())
+    no_amx = amx_refusal();
+#if defined(TUBELET_AMX)
+  levels.push_back({"amx", amx::kernel_table, no_amx});
+#else
+  levels.push_back({"amx", nullptr, no_amx});
+#endif
+  levels.push_back({"avx512_bf16", avx512_bf16::kernel_table, no_bf16});
   levels.push_back({"avx512", avx512::kernel_table, no_avx512});
   levels.push_back({"avx2", avx2::kernel_table, no_avx2});
 #endif

@@ -204,6 +204,13 @@ constexpr bool is_narrow = true;
 constexpr bool is_narrow = false;
 #endif
 
+#if defined(TUBELET_MATRIX_TILES)
+/// This level multiplies by tile registers: the macro names the header of their instructions.
+constexpr bool has_matrix_tiles = true;
+#else
+constexpr bool has_matrix_tiles = false;
+#endif
+
 /// 2^r for r = -0.5 to 0.5: to 1 ulp, or to 1.1e-4 where the level is narrow.
 TUBELET_INLINE Vec exp2_polynomial(Vec r) {
   Vec p;

@@ -8,7 +8,9 @@
 namespace tubelet::TUBELET_ISA {
 namespace {
 
-#if defined(__AVX512F__)
+#if defined(TUBELET_MATRIX_TILES)
+constexpr int tile_rows = 32, tile_vectors = 2; // four of eight tile registers
+#elif defined(__AVX512F__)
 constexpr int tile_rows = 8, tile_vectors = 3; // 24 accumulators of 32 registers
 #elif defined(__AVX2__)
 constexpr int tile_rows = 6, tile_vectors = 2; // 12 of 16
@@ -59,6 +61,18 @@ struct Ahead {
   int64_t lines;
 };
 constexpr int64_t line_bytes = 64;
+
+} // namespace
+} // namespace tubelet::TUBELET_ISA
+
+#if defined(TUBELET_MATRIX_TILES)
+#include "cpu/matrix_tile.h"
+#else
+namespace tubelet::TUBELET_ISA {
+namespace {
+
+/// What a task that calls multiply_tile holds meanwhile: the set-up of matrix tiles, where there are any.
+struct [[maybe_unused]] TileState {};
 
 template <class F, int R, int V>
 inline void tile(const Tap<F> *taps, int64_t tap_count, int64_t depth,
@@ -156,3 +170,4 @@ inline void multiply_tile(int rows, const Tap<F> *taps, int64_t tap_count, int64
 
 } // namespace
 } // namespace tubelet::TUBELET_ISA
+#endif

@@ -11,12 +11,36 @@
 
 namespace tubelet {
 
+#if defined(TUBELET_AMX_EMULATED)
+namespace amx_emulated {
+extern const KernelList *const kernel_table[];
+}
+#endif
+
+namespace {
+
+/// Those that the CPU offers; where AVX-512 BF16 runs, so does everything of AMX but the tiles, which are
+/// emulated.
+std::vector<IsaLevel> cpu_levels() {
+  std::vector<IsaLevel> levels = isa_levels();
+#if defined(TUBELET_AMX_EMULATED)
+  for (size_t i = 0; i < levels.size(); i++)
+    if (levels[i].name == std::string("avx512_bf16") && levels[i].refused.empty()) {
+      levels.insert(levels.begin() + long(i), {"amx_emulated", amx_emulated::kernel_table, ""});
+      break;
+    }
+#endif
+  return levels;
+}
+
+} // namespace
+
 std::vector<IsaLevel> levels_of(const Options &options) {
   std::vector<IsaLevel> levels;
   const bool is_cpu = options.device.empty();
   if (!is_cpu)
     levels.push_back(device_level(options.device));
-  for (const IsaLevel &level : isa_levels())
+  for (const IsaLevel &level : cpu_levels())
     if (level.refused.empty() && ((is_cpu && options.isa.empty()) || options.isa == level.name))
       levels.push_back(level);
   return levels;

@@ -88,7 +88,7 @@ inline int64_t wave_elements(int64_t keys, int64_t segments, int64_t heads, int6
                              int64_t value_depth) {
   const int64_t parts = smaller(segments, keys);
   return heads * ((keys + parts * (lanes - 1)) * stepped<F>(depth) +
-                  (keys + parts * (F::step - 1)) * Panels{value_depth}.padded());
+                  (keys + parts * (stepped<F>(1) - 1)) * Panels{value_depth}.padded());
 }
 
 template <class F> size_t wave_bytes(int64_t elements) {
@@ -230,6 +230,8 @@ void soften_tile(const Problem &p, const Segment &s, int64_t rows, int64_t first
         total += weight;
         store_as<F>(weights, weight);
       }
+    for (; (weights - space.weights) % stepped<F>(1) != 0; weights += lanes)
+      store_as<F>(weights, Vec{});
     space.largest[r] = now;
     if (first_panel == 0) {
       space.total[r] = sum(total);
@@ -336,6 +338,7 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
                    keys + packed_keys<F>(p.segment(s).keys(), p.depth));
     });
     parallel(pool, blocks * p.heads, [&](int64_t task, int thread) {
+      const TileState state{};
       int64_t s = first, block = task / p.heads;
       while (block >= p.segment(s).blocks())
         block -= p.segment(s++).blocks();
@@ -349,8 +352,12 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
 }
 
 #if defined(__AVX512BF16__)
-constexpr Kernel bf16 = {"attention.bf16", accepts<Bf16>, plan<Bf16>,
-                         nullptr,          run<Bf16>,     Precision::bf16};
+constexpr Kernel bf16 = {has_matrix_tiles ? "attention.amx_bf16" : "attention.bf16",
+                         accepts<Bf16>,
+                         plan<Bf16>,
+                         nullptr,
+                         run<Bf16>,
+                         Precision::bf16};
 constexpr const Kernel *list[] = {&bf16};
 #else
 constexpr Kernel tiled = {"attention.tiled", accepts<F32>, plan<F32>, nullptr, run<F32>};

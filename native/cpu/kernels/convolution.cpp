@@ -2,10 +2,26 @@
 // are read where they lie in x, the cache, or a row of zeros. So stride, padding, the streaming cache
 // and nearest upsampling are only pointers, and nothing is unrolled into columns. Formats narrower
 // than float32 convert x and the cache first, once.
+#include "cpu/convolution_source.h"
+#include "cpu/epilogue.h"
+#if !defined(TUBELET_MATRIX_TILES)
 #include "cpu/winograd_convolution.h"
+#endif
 
 namespace tubelet::TUBELET_ISA {
 namespace {
+
+#if defined(TUBELET_MATRIX_TILES)
+/// Why another kernel is faster. Tiles take 32 channels at once, at 8 times the rate of vectors and more:
+/// Winograd's filtering saves less.
+const char *is_better_elsewhere(const NodeSpec &node) {
+  return node.inputs[Convolution::weight].shape[1] < 8 ? "it has few input channels" : nullptr;
+}
+#else
+const char *is_better_elsewhere(const NodeSpec &node) {
+  return winograd::suits(node) ? nullptr : "Winograd's filtering in float32 needs fewer products";
+}
+#endif
 
 constexpr int64_t block_tiles = 8;
 constexpr int64_t block_pixels = block_tiles * tile_rows;
@@ -31,8 +47,9 @@ template <class F> struct Workspace {
 template <class F> const char *accepts(const NodeSpec &node) {
   if (node.precision < F::precision)
     return "the plan asks for more precision";
-  if (F::precision != Precision::f32 && !winograd::suits(node))
-    return "Winograd's filtering in float32 needs fewer products";
+  if (F::precision != Precision::f32)
+    if (const char *reason = is_better_elsewhere(node))
+      return reason;
   return node.is_weight[Convolution::weight] ? nullptr : "weight must be constant to be packed";
 }
 
@@ -106,6 +123,7 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
   parallel(pool, blocks * groups, [&](int64_t task, int thread) {
     const int64_t block = task / groups, group = task % groups;
     const Workspace<F> space(workspaces, taps, thread);
+    const TileState state{};
     const int64_t first = block * block_pixels, end = smaller(pixels, first + block_pixels);
     for (int64_t p = first, i = 0; p < end; p += tile_rows, i++)
       space.tap_counts[i] =
@@ -135,8 +153,12 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
 }
 
 #if defined(__AVX512BF16__)
-constexpr Kernel bf16 = {"convolution.bf16", accepts<Bf16>, plan<Bf16>,
-                         pack<Bf16>,         run<Bf16>,     Precision::bf16};
+constexpr Kernel bf16 = {has_matrix_tiles ? "convolution.amx_bf16" : "convolution.bf16",
+                         accepts<Bf16>,
+                         plan<Bf16>,
+                         pack<Bf16>,
+                         run<Bf16>,
+                         Precision::bf16};
 constexpr const Kernel *list[] = {&bf16};
 #else
 constexpr Kernel in_tiles = {"convolution.winograd", winograd::accepts, winograd::plan,

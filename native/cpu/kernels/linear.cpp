@@ -190,7 +190,7 @@ template <class F> struct Problem {
     }
     for (int64_t t = first; t < end; t += tile_rows, ahead.from += ahead.lines * line_bytes) {
       const int count = (int)smaller(tile_rows, end - t);
-      float sums[tile_rows * panel_width];
+      alignas(line_bytes) float sums[tile_rows * panel_width];
       Tap<F> tap;
       tap.first = 0;
       for (int r = 0; r < count; r++)
@@ -231,6 +231,7 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
     parallel(pool, ceil_div(stop - start, block_rows) * panels, [&](int64_t task, int) {
       const int64_t first = start + task / panels * block_rows;
       const int64_t end = smaller(stop, first + block_rows);
+      const TileState state{};
       const Element *rows;
       if constexpr (F::step > 1)
         rows = wave.rows + (first - start) * wave.stride;
@@ -244,10 +245,18 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
 }
 
 #if defined(__AVX512BF16__)
-constexpr Kernel bf16 = {"linear.bf16", accepts<Bf16>, plan<Bf16>,
-                         pack<Bf16>,    run<Bf16>,     Precision::bf16};
-constexpr Kernel int8 = {"linear.int8", accepts<Int8>, plan<Int8>,
-                         pack<Int8>,    run<Int8>,     Precision::int8};
+constexpr Kernel bf16 = {has_matrix_tiles ? "linear.amx_bf16" : "linear.bf16",
+                         accepts<Bf16>,
+                         plan<Bf16>,
+                         pack<Bf16>,
+                         run<Bf16>,
+                         Precision::bf16};
+constexpr Kernel int8 = {has_matrix_tiles ? "linear.amx_int8" : "linear.int8",
+                         accepts<Int8>,
+                         plan<Int8>,
+                         pack<Int8>,
+                         run<Int8>,
+                         Precision::int8};
 constexpr const Kernel *list[] = {&int8, &bf16};
 #else
 constexpr Kernel packed_panels = {"linear.packed", accepts<F32>, plan<F32>, pack<F32>, run<F32>};

@@ -2,7 +2,7 @@
 export type DType = 'f32' | 'f16' | 'bf16' | 'i32' | 'u8' | 'i8';
 
 /** Instruction sets of a CPU device, from plain to wide. */
-export type Isa = 'baseline' | 'avx2' | 'avx512' | 'avx512_bf16';
+export type Isa = 'baseline' | 'avx2' | 'avx512' | 'avx512_bf16' | 'amx';
 
 /**
  * The least precise arithmetic that a plan's kernels may multiply matrices in; sums, norms, softmax and residuals are

@@ -51,7 +51,7 @@ export function openDevice(options: DeviceOptions = {}): Device {
  * int8, which moves results further.
  */
 export function fastestPrecision({ isa }: Pick<Device, 'isa'>): 'f32' | 'bf16' {
-  return isa === 'avx512_bf16' || isa.startsWith('sm_') ? 'bf16' : 'f32';
+  return isa === 'avx512_bf16' || isa === 'amx' || isa.startsWith('sm_') ? 'bf16' : 'f32';
 }
 
 /** What this machine has, kind by kind, and why the rest cannot be used. */
