@@ -6,11 +6,11 @@ import {
   gather,
   graph,
   layerNorm,
-  patchify,
   type Tensor,
   timestepEmbedding,
-  unpatchify,
 } from '@tubelet/graph';
+import { embedder } from '../embedder.js';
+import { latentPatches, predictLatents } from '../patches.js';
 import { linearLayer, type Weights, weightsOf } from '../weights.js';
 import { type CogvideoxCondition, cogvideoxBlock, normed } from './block.js';
 import type { CogvideoxConfig } from './config.js';
@@ -58,15 +58,7 @@ export function cogvideoxTransformer(config: CogvideoxConfig): Graph {
     const patch = patchOf(config);
     const width = outChannels * patch.patchT * patch.patchH * patch.patchW;
     const y = linearLayer(w.at('proj_out'), h, width); // [T, outChannels·patch]
-    g.output(
-      'prediction',
-      unpatchify(y, g.input('outputGeometry', [segments, 5], 'i32'), {
-        channels: outChannels,
-        ...patch,
-        order: 'channel_first',
-        elements: g.symbol('outputElements'),
-      }),
-    );
+    predictLatents(g, y, patch, 'channel_first');
   });
 }
 
@@ -84,14 +76,12 @@ function embedConditions(w: Weights, config: CogvideoxConfig): Tensor {
   const { hiddenSize, timeDim, ofsDim, cosFirst, freqShift } = config;
   const rows = w.g.symbol('rows');
   const embed = (part: string, input: string, dim: number) => {
-    const at = w.at(part);
     const features = timestepEmbedding(w.g.input(input, [rows]), {
       dim,
       flipSinToCos: cosFirst,
       downscaleFreqShift: freqShift,
     }); // [R, dim]
-    const h = linearLayer(at.at('linear_1'), features, timeDim, { activation: 'silu' });
-    return linearLayer(at.at('linear_2'), h, timeDim); // [R, timeDim]
+    return embedder(w.at(part), features, timeDim); // [R, timeDim]
   };
   const time = embed('time_embedding', 'timestep', hiddenSize);
   return ofsDim === null ? time : add(time, embed('ofs_embedding', 'ofs', ofsDim));
@@ -103,11 +93,7 @@ function embedTokens(w: Weights, config: CogvideoxConfig): Tensor {
   const { hiddenSize: D, inChannels: channels, patchSizeT, positions } = config;
   const tokens = g.symbol('tokens');
   const patch = patchOf(config);
-  const patches = patchify(
-    g.input('latents', [g.symbol('elements')]),
-    g.input('geometry', [g.symbol('segments'), 5], 'i32'),
-    { channels, ...patch, order: 'channel_first', tokens },
-  ); // [T, inChannels·patch]
+  const patches = latentPatches(g, channels, patch); // [T, inChannels·patch]
   const convolution = { storedShape: [D, channels, patch.patchH, patch.patchW] };
   const video = linearLayer(w.at('proj'), patches, D, {
     ...(patchSizeT === null ? { ...convolution, bias: config.patchBias } : {}),

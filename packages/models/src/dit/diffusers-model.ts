@@ -8,12 +8,10 @@ import {
   type Tensor,
   timestepEmbedding,
 } from '@tubelet/graph';
+import { embedder } from '../embedder.js';
 import { fusedLinear, linearLayer, type Weights } from '../weights.js';
 import { type DitConfig, epsilon } from './config.js';
 import { embedPatches, rowInput } from './embed.js';
-
-/** The embedders of a block: every block has its own. */
-const embedder = 'norm1.emb';
 
 /**
  * DiT as diffusers has it (0.42.1, DiTTransformer2DModel): block 0's embedders also condition the output, and the
@@ -32,7 +30,8 @@ export function diffusersDit(w: Weights, config: DitConfig): Tensor {
   const row = rowInput(g);
   const segments = g.input('segments', [g.symbol('segments'), 4], 'i32');
   const condition = (block: number) => {
-    const at = w.at(`transformer_blocks.${block}.${embedder}`);
+    // Every block has embedders of its own.
+    const at = w.at(`transformer_blocks.${block}.norm1.emb`);
     return activation(embedCondition(at, features, label, config), 'silu'); // [R, D]
   };
   const first = condition(0);
@@ -51,8 +50,7 @@ export function diffusersDit(w: Weights, config: DitConfig): Tensor {
 function embedCondition(w: Weights, features: Tensor, label: Tensor, config: DitConfig): Tensor {
   const { hiddenSize: D, classes } = config;
   const table = w.get('class_embedder.embedding_table.weight', [classes + 1, D]);
-  const h = linearLayer(w.at('timestep_embedder.linear_1'), features, D, { activation: 'silu' });
-  return add(linearLayer(w.at('timestep_embedder.linear_2'), h, D), embedding(label, table)); // [R, D]
+  return add(embedder(w.at('timestep_embedder'), features, D), embedding(label, table)); // [R, D]
 }
 
 function block(

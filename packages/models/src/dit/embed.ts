@@ -1,15 +1,12 @@
-import { type GraphBuilder, patchify, type Tensor } from '@tubelet/graph';
+import type { GraphBuilder, Tensor } from '@tubelet/graph';
+import { latentPatches } from '../patches.js';
 import { linearLayer, type Weights } from '../weights.js';
 import type { DitConfig } from './config.js';
 
 /** The input's patches: [T, D]. */
 export function embedPatches(w: Weights, positions: Tensor, config: DitConfig): Tensor {
   const { hiddenSize: D, inChannels: channels, patchSize: p } = config;
-  const latents = w.g.input('latents', [w.g.symbol('elements')]);
-  const geometry = w.g.input('geometry', [w.g.symbol('segments'), 5], 'i32');
-  const patch = { patchT: 1, patchH: p, patchW: p };
-  const tokens = w.g.symbol('tokens');
-  const x = patchify(latents, geometry, { channels, ...patch, order: 'channel_first', tokens }); // [T, C·p²]
+  const x = latentPatches(w.g, channels, { patchT: 1, patchH: p, patchW: p }); // [T, C·p²]
   return linearLayer(w, x, D, { storedShape: [D, channels, p, p], residual: positions }); // [T, D]
 }
 

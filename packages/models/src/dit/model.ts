@@ -9,8 +9,8 @@ import {
   graph,
   type Tensor,
   timestepEmbedding,
-  unpatchify,
 } from '@tubelet/graph';
+import { predictLatents } from '../patches.js';
 import { linearLayer, type Weights, weightsOf } from '../weights.js';
 import { affineNorm, type DitCondition, ditBlock } from './block.js';
 import { type DitConfig, epsilon } from './config.js';
@@ -31,14 +31,8 @@ export function dit(config: DitConfig): Graph {
   return graph('dit', (g) => {
     const w = weightsOf(g);
     const y = config.layout === 'diffusers' ? diffusersDit(w, config) : originalDit(w, config);
-    const geometry = g.input('outputGeometry', [g.symbol('segments'), 5], 'i32');
-    const { outChannels: channels, patchSize: p } = config;
-    const elements = g.symbol('outputElements');
-    const patch = { patchT: 1, patchH: p, patchW: p };
-    g.output(
-      'prediction',
-      unpatchify(y, geometry, { channels, ...patch, order: 'channel_last', elements }),
-    );
+    const patch = { patchT: 1, patchH: config.patchSize, patchW: config.patchSize };
+    predictLatents(g, y, patch, 'channel_last');
   });
 }
 

@@ -4,7 +4,7 @@ import { feedForward } from '../sd3/block.js';
 import { fusedLinear, linearLayer, type Weights } from '../weights.js';
 
 /** Of all norms. */
-export const epsilon = 1e-6;
+const epsilon = 1e-6;
 
 /** What a block needs of a config: FLUX's own and HunyuanVideo's. */
 export interface FluxBlockConfig {

@@ -1,10 +1,8 @@
 import {
   activation,
-  adaln,
   add,
   type Graph,
   type GraphBuilder,
-  gather,
   graph,
   multiply,
   patchify,
@@ -14,9 +12,10 @@ import {
   unpatchify,
 } from '@tubelet/graph';
 import { embedder } from '../embedder.js';
+import { continuousHead } from '../heads.js';
 import { linearLayer, type Weights, weightsOf } from '../weights.js';
-import { doubleBlock, epsilon, type FluxCondition, singleBlock } from './block.js';
 import type { FluxConfig } from './config.js';
+import { fluxBlocks, fluxInputs } from './stack.js';
 
 export interface FluxOptions {
   /** Takes and gives latents instead of tokens, which are their patches of this many rows and columns: the pipeline's 2. */
@@ -37,64 +36,31 @@ export interface FluxOptions {
 export function fluxTransformer(config: FluxConfig, { latentPatch }: FluxOptions = {}): Graph {
   return graph('flux', (g) => {
     const w = weightsOf(g);
-    const { hiddenSize: D, headDim, inChannels, textDim } = config;
-    const [tokens, textTokens, joint, segments] = [
-      g.symbol('tokens'),
-      g.symbol('textTokens'),
-      g.symbol('joint'),
-      g.symbol('segments'),
-    ];
-    const imageIndex = g.input('imageIndex', [tokens], 'i32');
-    const [cos, sin] = [g.input('cos', [joint, headDim / 2]), g.input('sin', [joint, headDim / 2])];
-    const table = (name: string) => g.input(name, [segments, 4], 'i32');
-    const condition: FluxCondition = {
+    const { hiddenSize: D, inChannels, outChannels, textDim } = config;
+    const [tokens, textTokens] = [g.symbol('tokens'), g.symbol('textTokens')];
+    const condition = {
+      ...fluxInputs(g, config),
       c: activation(
         w.within('time_text_embed', (w) => embedCondition(w, config)),
         'silu',
       ), // [R, D]
       row: g.input('row', [tokens], 'i32'),
       textRow: g.input('textRow', [textTokens], 'i32'),
-      jointRow: g.input('jointRow', [joint], 'i32'),
-      joint: {
-        index: g.input('jointIndex', [joint], 'i32'),
-        imageSegments: table('imageSegments'),
-        textSegments: table('textSegments'),
-      },
-      jointSegments: table('jointSegments'),
-      imageTurn: { cos: gather(imageIndex, cos), sin: gather(imageIndex, sin) }, // [T, headDim / 2]
-      jointTurn: { cos, sin },
     };
-    const patches = latentPatch && latentPatches(g, latentPatch);
+    const patches = latentPatch && tokenPatches(g, latentPatch);
     const hidden = patches ? patches.open(inChannels) : g.input('hidden', [tokens, inChannels]); // [T, inChannels]
-    let streams = {
+    const streams = {
       image: linearLayer(w.at('x_embedder'), hidden, D), // [T, D]
       text: linearLayer(w.at('context_embedder'), g.input('text', [textTokens, textDim]), D), // [textTokens, D]
     };
-    g.cut('embedded', streams.image);
-    for (let layer = 0; layer < config.doubleLayers; layer++) {
-      streams = w.within(`transformer_blocks.${layer}`, (w) =>
-        doubleBlock(w, streams, condition, config),
-      );
-      if (layer === 0) g.cut('first', streams.image);
-    }
-    let x = gather(condition.joint.index, streams.image, streams.text); // [joint, D]
-    for (let layer = 0; layer < config.singleLayers; layer++) {
-      x = w.within(`single_transformer_blocks.${layer}`, (w) =>
-        singleBlock(w, x, condition, config),
-      );
-      if (layer === 0 && config.doubleLayers === 0) g.cut('first', x, imageIndex);
-    }
-    const image = gather(imageIndex, x); // [T, D]
-    g.cut('last', image);
-    const modulation = linearLayer(w.at('norm_out.linear'), condition.c, 2 * D); // [R, 2D]: scale, shift
-    const h = adaln(image, modulation, condition.row, { epsilon, shiftColumn: D, scaleColumn: 0 });
-    const y = linearLayer(w.at('proj_out'), h, config.outChannels); // [T, outChannels]
+    const image = fluxBlocks(w, streams, condition, config); // [T, D]
+    const y = continuousHead(w, image, condition.c, condition.row, outChannels); // [T, outChannels]
     g.output('prediction', patches ? patches.close(y) : y);
   });
 }
 
 /** Between latents and tokens (channel, row, column). */
-function latentPatches(g: GraphBuilder, side: number) {
+function tokenPatches(g: GraphBuilder, side: number) {
   const geometry = g.input('geometry', [g.symbol('segments'), 5], 'i32');
   const elements = g.symbol('elements');
   const patch = { patchT: 1, patchH: side, patchW: side, order: 'channel_first' } as const;

@@ -5,7 +5,7 @@ import type { HunyuanConfig } from './config.js';
 // Double and single blocks are FLUX's (flux/block.ts): same layers, same names.
 
 /** Of all norms. */
-export const epsilon = 1e-6;
+const epsilon = 1e-6;
 
 export interface RefinerCondition {
   /** [S, D], silu of the timestep and the text's mean. */

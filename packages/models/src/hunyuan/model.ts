@@ -1,20 +1,19 @@
 import {
   activation,
-  adaln,
   add,
   type Graph,
   gather,
   graph,
-  patchify,
   reshape,
   type Tensor,
   timestepEmbedding,
-  unpatchify,
 } from '@tubelet/graph';
 import { embedder, segmentMean } from '../embedder.js';
-import { doubleBlock, type FluxCondition, singleBlock } from '../flux/block.js';
+import { fluxBlocks, fluxInputs } from '../flux/stack.js';
+import { continuousHead } from '../heads.js';
+import { latentPatches, type Patch, predictLatents } from '../patches.js';
 import { linearLayer, type Weights, weightsOf } from '../weights.js';
-import { epsilon, type RefinerCondition, refinerBlock } from './block.js';
+import { type RefinerCondition, refinerBlock } from './block.js';
 import type { HunyuanConfig } from './config.js';
 
 /**
@@ -31,23 +30,17 @@ import type { HunyuanConfig } from './config.js';
 export function hunyuanTransformer(config: HunyuanConfig): Graph {
   return graph('hunyuan', (g) => {
     const w = weightsOf(g);
-    const { hiddenSize: D, headDim, patchSize: p, patchSizeT, outChannels } = config;
-    const [tokens, textTokens, joint, segments] = [
-      g.symbol('tokens'),
-      g.symbol('textTokens'),
-      g.symbol('joint'),
-      g.symbol('segments'),
-    ];
-    const table = (name: string) => g.input(name, [segments, 4], 'i32');
+    const { patchSize, patchSizeT, outChannels } = config;
+    const patch = { patchT: patchSizeT, patchH: patchSize, patchW: patchSize };
+    const [tokens, segments] = [g.symbol('tokens'), g.symbol('segments')];
     const timestep = g.input('timestep', [segments]);
     const features = timestepEmbedding(timestep, { dim: 256 }); // [S, 256]
     const conditions = w.within('time_text_embed', (w) => embedCondition(w, features, config));
     const c = activation(conditions.clip, 'silu'); // [S, D]
-    const imageIndex = g.input('imageIndex', [tokens], 'i32');
-    const [cos, sin] = [g.input('cos', [joint, headDim / 2]), g.input('sin', [joint, headDim / 2])];
     const row = g.input('row', [tokens], 'i32');
-    const textRow = g.input('textRow', [textTokens], 'i32');
-    const condition: FluxCondition = {
+    const textRow = g.input('textRow', [g.symbol('textTokens')], 'i32');
+    const condition = {
+      ...fluxInputs(g, config),
       c: conditions.firstFrame
         ? gather(
             g.input('rowIndex', [g.symbol('rows')], 'i32'),
@@ -57,72 +50,24 @@ export function hunyuanTransformer(config: HunyuanConfig): Graph {
         : c, // [R, D]
       row,
       textRow,
-      jointRow: g.input('jointRow', [joint], 'i32'),
-      joint: {
-        index: g.input('jointIndex', [joint], 'i32'),
-        imageSegments: table('imageSegments'),
-        textSegments: table('textSegments'),
-      },
-      jointSegments: table('jointSegments'),
-      imageTurn: { cos: gather(imageIndex, cos), sin: gather(imageIndex, sin) }, // [T, headDim / 2]
-      jointTurn: { cos, sin },
     };
-    let streams = {
-      image: w.within('x_embedder', (w) => embedLatents(w, config)), // [T, D]
+    const streams = {
+      image: w.within('x_embedder', (w) => embedLatents(w, patch, config)), // [T, D]
       text: w.within('context_embedder', (w) =>
         refineText(w, { timestep, features, textRow }, config),
       ), // [textTokens, D]
     };
-    g.cut('embedded', streams.image);
-    for (let layer = 0; layer < config.doubleLayers; layer++) {
-      streams = w.within(`transformer_blocks.${layer}`, (w) =>
-        doubleBlock(w, streams, condition, config),
-      );
-      if (layer === 0) g.cut('first', streams.image);
-    }
-    let x = gather(condition.joint.index, streams.image, streams.text); // [joint, D]
-    for (let layer = 0; layer < config.singleLayers; layer++) {
-      x = w.within(`single_transformer_blocks.${layer}`, (w) =>
-        singleBlock(w, x, condition, config),
-      );
-      if (layer === 0 && config.doubleLayers === 0) g.cut('first', x, imageIndex);
-    }
-    const image = gather(imageIndex, x); // [T, D]
-    g.cut('last', image);
+    const image = fluxBlocks(w, streams, condition, config); // [T, D]
     const clipRow = conditions.firstFrame ? g.input('clipRow', [tokens], 'i32') : row;
-    const modulation = linearLayer(w.at('norm_out.linear'), c, 2 * D); // [S, 2D]: scale, shift
-    const h = adaln(image, modulation, clipRow, { epsilon, shiftColumn: D, scaleColumn: 0 });
-    const y = linearLayer(w.at('proj_out'), h, patchSizeT * p * p * outChannels); // [T, outChannels·patch]
-    g.output(
-      'prediction',
-      unpatchify(y, g.input('outputGeometry', [segments, 5], 'i32'), {
-        channels: outChannels,
-        patchT: patchSizeT,
-        patchH: p,
-        patchW: p,
-        order: 'channel_first',
-        elements: g.symbol('outputElements'),
-      }),
-    );
+    const y = continuousHead(w, image, c, clipRow, patchSizeT * patchSize ** 2 * outChannels); // [T, outChannels·patch]
+    predictLatents(g, y, patch, 'channel_first');
   });
 }
 
-function embedLatents(w: Weights, config: HunyuanConfig): Tensor {
-  const { g } = w;
-  const { hiddenSize: D, patchSizeT, patchSize: p, inChannels: channels } = config;
-  const patches = patchify(
-    g.input('latents', [g.symbol('elements')]),
-    g.input('geometry', [g.symbol('segments'), 5], 'i32'),
-    {
-      channels,
-      patchT: patchSizeT,
-      patchH: p,
-      patchW: p,
-      order: 'channel_first',
-      tokens: g.symbol('tokens'),
-    },
-  ); // [T, C·patch]
-  return linearLayer(w.at('proj'), patches, D, { storedShape: [D, channels, patchSizeT, p, p] });
+function embedLatents(w: Weights, patch: Patch, config: HunyuanConfig): Tensor {
+  const { hiddenSize: D, inChannels } = config;
+  const storedShape = [D, inChannels, patch.patchT, patch.patchH, patch.patchW];
+  return linearLayer(w.at('proj'), latentPatches(w.g, inChannels, patch), D, { storedShape });
 }
 
 /**

@@ -1,24 +1,19 @@
 import {
   activation,
-  adaln,
   add,
-  concatColumns,
   type Graph,
   type GraphBuilder,
   gather,
   graph,
-  patchify,
   type Tensor,
-  unpatchify,
 } from '@tubelet/graph';
+import { tableHead } from '../heads.js';
+import { latentPatches, predictLatents } from '../patches.js';
 import { pixartBlock } from '../pixart/block.js';
 import { embedCondition, embedText } from '../pixart/embed.js';
 import { sinCosLine } from '../positions.js';
 import { linearLayer, weightsOf } from '../weights.js';
 import type { LatteConfig } from './config.js';
-
-/** Of the last norm. */
-const epsilon = 1e-6;
 
 /**
  * Latte for text to video (Ma et al. 2024; diffusers 0.42.1, LatteTransformer3DModel) for clips of any sizes packed one after
@@ -38,11 +33,7 @@ export function latte(config: LatteConfig): Graph {
     const [clips, places] = [g.symbol('clips'), g.symbol('places')];
     const tokens = g.symbol('tokens');
     const ofTokens = (name: string) => g.input(name, [tokens], 'i32');
-    const patches = patchify(
-      g.input('latents', [g.symbol('elements')]),
-      g.input('geometry', [clips, 5], 'i32'),
-      { channels: inChannels, ...patch, order: 'channel_first', tokens },
-    ); // [T, C·p²]
+    const patches = latentPatches(g, inChannels, patch, 'clips'); // [T, C·p²]
     let x = linearLayer(w.at('pos_embed.proj'), patches, D, {
       storedShape: [D, inChannels, p, p],
       residual: gather(ofTokens('place'), g.input('positions', [places, D])),
@@ -79,16 +70,8 @@ export function latte(config: LatteConfig): Graph {
       if (layer === 0) g.cut('first', x);
     }
     g.cut('last', x);
-    const table = w.get('scale_shift_table', [2 * D], { storedShape: [2, D] });
-    const modulation = add(concatColumns(embedded, embedded), table); // [R, 2D]: shift, scale
-    const h = adaln(x, modulation, row, { epsilon, shiftColumn: 0, scaleColumn: D });
-    const y = linearLayer(w.at('proj_out'), h, p * p * outChannels); // [T, p²·outChannels]
-    const geometry = g.input('outputGeometry', [clips, 5], 'i32');
-    const elements = g.symbol('outputElements');
-    g.output(
-      'prediction',
-      unpatchify(y, geometry, { channels: outChannels, ...patch, order: 'channel_last', elements }),
-    );
+    const y = tableHead(w, x, embedded, row, p * p * outChannels); // [T, p²·outChannels]
+    predictLatents(g, y, patch, 'channel_last', 'clips');
   });
 }
 

@@ -1,20 +1,10 @@
-import {
-  activation,
-  adaln,
-  add,
-  concatColumns,
-  type Graph,
-  graph,
-  patchify,
-  unpatchify,
-} from '@tubelet/graph';
+import { activation, type Graph, graph } from '@tubelet/graph';
+import { tableHead } from '../heads.js';
+import { latentPatches, predictLatents } from '../patches.js';
 import { embedCondition, embedText } from '../pixart/embed.js';
 import { linearLayer, weightsOf } from '../weights.js';
 import { type LtxCondition, ltxBlock } from './block.js';
 import type { LtxConfig } from './config.js';
-
-/** Of the last norm. */
-const epsilon = 1e-6;
 
 /**
  * LTX-Video (HaCohen et al. 2024; diffusers 0.42.1, LTXVideoTransformer3DModel) for clips of any sizes packed one after another;
@@ -31,13 +21,8 @@ export function ltxTransformer(config: LtxConfig): Graph {
     const { hiddenSize: D, patchSize, patchSizeT, inChannels, outChannels } = config;
     const patch = { patchT: patchSizeT, patchH: patchSize, patchW: patchSize };
     const [tokens, segments] = [g.symbol('tokens'), g.symbol('segments')];
-    const table = (name: string, columns: number) => g.input(name, [segments, columns], 'i32');
-    const patches = patchify(g.input('latents', [g.symbol('elements')]), table('geometry', 5), {
-      channels: inChannels,
-      ...patch,
-      order: 'channel_first',
-      tokens,
-    }); // [T, inChannels·patch]
+    const table = (name: string) => g.input(name, [segments, 4], 'i32');
+    const patches = latentPatches(g, inChannels, patch); // [T, inChannels·patch]
     let x = linearLayer(w.at('proj_in'), patches, D); // [T, D]
     const embedded = w.within('time_embed.emb', (w) =>
       embedCondition(w, { hiddenSize: D, sizeConditions: false }),
@@ -47,9 +32,9 @@ export function ltxTransformer(config: LtxConfig): Graph {
       row: g.input('row', [tokens], 'i32'),
       cos: g.input('cos', [tokens, D / 2]),
       sin: g.input('sin', [tokens, D / 2]),
-      selfSegments: table('selfSegments', 4),
+      selfSegments: table('selfSegments'),
       text: w.within('caption_projection', (w) => embedText(w, config)), // [textTokens, D]
-      crossSegments: table('crossSegments', 4),
+      crossSegments: table('crossSegments'),
     };
     g.cut('embedded', x);
     for (let layer = 0; layer < config.layers; layer++) {
@@ -57,18 +42,7 @@ export function ltxTransformer(config: LtxConfig): Graph {
       if (layer === 0) g.cut('first', x);
     }
     g.cut('last', x);
-    const last = w.get('scale_shift_table', [2 * D], { storedShape: [2, D] });
-    const modulation = add(concatColumns(embedded, embedded), last); // [R, 2D]: shift, scale
-    const h = adaln(x, modulation, c.row, { epsilon, shiftColumn: 0, scaleColumn: D });
-    const width = outChannels * patchSizeT * patchSize * patchSize;
-    g.output(
-      'prediction',
-      unpatchify(linearLayer(w.at('proj_out'), h, width), table('outputGeometry', 5), {
-        channels: outChannels,
-        ...patch,
-        order: 'channel_first',
-        elements: g.symbol('outputElements'),
-      }),
-    );
+    const width = outChannels * patchSizeT * patchSize ** 2;
+    predictLatents(g, tableHead(w, x, embedded, c.row, width), patch, 'channel_first');
   });
 }

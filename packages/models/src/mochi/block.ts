@@ -16,7 +16,7 @@ import { linearLayer, type Weights } from '../weights.js';
 import type { MochiConfig } from './config.js';
 
 /** Of all norms but those of queries and keys. */
-export const epsilon = 1e-6;
+const epsilon = 1e-6;
 
 /** What every block is given beside the tokens. */
 export interface MochiCondition {

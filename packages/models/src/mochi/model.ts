@@ -1,21 +1,20 @@
 import {
   activation,
-  adaln,
   add,
   attention,
   columns,
   type Graph,
   gather,
   graph,
-  patchify,
   reshape,
   type Tensor,
   timestepEmbedding,
-  unpatchify,
 } from '@tubelet/graph';
 import { embedder, segmentMean } from '../embedder.js';
+import { continuousHead } from '../heads.js';
+import { latentPatches, type Patch, predictLatents } from '../patches.js';
 import { linearLayer, type Weights, weightsOf } from '../weights.js';
-import { epsilon, type MochiCondition, type MochiStreams, mochiBlock } from './block.js';
+import { type MochiCondition, type MochiStreams, mochiBlock } from './block.js';
 import { type MochiConfig, poolerHeads } from './config.js';
 
 /**
@@ -31,6 +30,7 @@ export function mochiTransformer(config: MochiConfig): Graph {
   return graph('mochi', (g) => {
     const w = weightsOf(g);
     const { hiddenSize: D, patchSize: p, outChannels, layers, textDim } = config;
+    const patch = { patchT: 1, patchH: p, patchW: p };
     const [tokens, textTokens, segments] = [
       g.symbol('tokens'),
       g.symbol('textTokens'),
@@ -53,7 +53,7 @@ export function mochiTransformer(config: MochiConfig): Graph {
       sin: positions('sin'),
     };
     let streams: MochiStreams = {
-      video: w.within('patch_embed', (w) => embedLatents(w, config)), // [T, D]
+      video: w.within('patch_embed', (w) => embedLatents(w, patch, config)), // [T, D]
       text: linearLayer(w.at('time_embed.caption_proj'), text, config.textHiddenSize), // [textTokens, textHiddenSize]
     };
     g.cut('embedded', streams.video);
@@ -65,43 +65,16 @@ export function mochiTransformer(config: MochiConfig): Graph {
       if (layer === 0) g.cut('first', streams.video);
     }
     g.cut('last', streams.video);
-    const modulation = linearLayer(w.at('norm_out.linear'), condition.c, 2 * D); // [S, 2D]: scale, shift
-    const h = adaln(streams.video, modulation, condition.row, {
-      epsilon,
-      shiftColumn: D,
-      scaleColumn: 0,
-    });
-    const y = linearLayer(w.at('proj_out'), h, p * p * outChannels); // [T, p²·outChannels]
-    g.output(
-      'prediction',
-      unpatchify(y, g.input('outputGeometry', [segments, 5], 'i32'), {
-        channels: outChannels,
-        patchT: 1,
-        patchH: p,
-        patchW: p,
-        order: 'channel_last',
-        elements: g.symbol('outputElements'),
-      }),
-    );
+    const { c, row } = condition;
+    const y = continuousHead(w, streams.video, c, row, p * p * outChannels); // [T, p²·outChannels]
+    predictLatents(g, y, patch, 'channel_last');
   });
 }
 
-function embedLatents(w: Weights, config: MochiConfig): Tensor {
-  const { g } = w;
-  const { hiddenSize: D, patchSize: p, inChannels: channels } = config;
-  const patches = patchify(
-    g.input('latents', [g.symbol('elements')]),
-    g.input('geometry', [g.symbol('segments'), 5], 'i32'),
-    {
-      channels,
-      patchT: 1,
-      patchH: p,
-      patchW: p,
-      order: 'channel_first',
-      tokens: g.symbol('tokens'),
-    },
-  ); // [T, C·p²]
-  return linearLayer(w.at('proj'), patches, D, { storedShape: [D, channels, p, p] });
+function embedLatents(w: Weights, patch: Patch, config: MochiConfig): Tensor {
+  const { hiddenSize: D, inChannels } = config;
+  const storedShape = [D, inChannels, patch.patchH, patch.patchW];
+  return linearLayer(w.at('proj'), latentPatches(w.g, inChannels, patch), D, { storedShape });
 }
 
 /** Timestep and pooled text: [S, D]. */

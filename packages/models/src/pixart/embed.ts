@@ -1,4 +1,5 @@
 import { add, concatColumns, type Tensor, timestepEmbedding } from '@tubelet/graph';
+import { embedder } from '../embedder.js';
 import { linearLayer, type Weights } from '../weights.js';
 import type { PixartConfig } from './config.js';
 
@@ -9,11 +10,8 @@ export function embedCondition(
 ): Tensor {
   const features = (input: string) =>
     timestepEmbedding(w.g.input(input, [w.g.symbol('rows')]), { dim: 256 }); // [R, 256]
-  const embed = (part: string, input: string, width: number) => {
-    const at = w.at(part);
-    const h = linearLayer(at.at('linear_1'), features(input), width, { activation: 'silu' });
-    return linearLayer(at.at('linear_2'), h, width); // [R, width]
-  };
+  const embed = (part: string, input: string, width: number) =>
+    embedder(w.at(part), features(input), width); // [R, width]
   const time = embed('timestep_embedder', 'timestep', D);
   if (!sizeConditions) return time;
   const size = concatColumns(

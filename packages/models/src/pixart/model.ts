@@ -1,20 +1,10 @@
-import {
-  activation,
-  adaln,
-  add,
-  concatColumns,
-  type Graph,
-  graph,
-  patchify,
-  unpatchify,
-} from '@tubelet/graph';
+import { activation, type Graph, graph } from '@tubelet/graph';
+import { tableHead } from '../heads.js';
+import { latentPatches, predictLatents } from '../patches.js';
 import { linearLayer, weightsOf } from '../weights.js';
 import { type PixartCondition, pixartBlock } from './block.js';
 import type { PixartConfig } from './config.js';
 import { embedCondition, embedText } from './embed.js';
-
-/** Of the last norm. */
-const epsilon = 1e-6;
 
 /**
  * PixArt alpha and sigma (Chen et al. 2023, 2024; diffusers 0.42.1, PixArtTransformer2DModel) for images of any sizes packed one
@@ -32,11 +22,7 @@ export function pixart(config: PixartConfig): Graph {
     const patch = { patchT: 1, patchH: p, patchW: p };
     const segments = g.symbol('segments');
     const tokens = g.symbol('tokens');
-    const patches = patchify(
-      g.input('latents', [g.symbol('elements')]),
-      g.input('geometry', [segments, 5], 'i32'),
-      { channels: inChannels, ...patch, order: 'channel_first', tokens },
-    ); // [T, C·p²]
+    const patches = latentPatches(g, inChannels, patch); // [T, C·p²]
     let x = linearLayer(w.at('pos_embed.proj'), patches, D, {
       storedShape: [D, inChannels, p, p],
       residual: g.input('positions', [tokens, D]),
@@ -57,15 +43,7 @@ export function pixart(config: PixartConfig): Graph {
       if (layer === 0) g.cut('first', x);
     }
     g.cut('last', x);
-    const table = w.get('scale_shift_table', [2 * D], { storedShape: [2, D] });
-    const modulation = add(concatColumns(embedded, embedded), table); // [R, 2D]: shift, scale
-    const h = adaln(x, modulation, c.row, { epsilon, shiftColumn: 0, scaleColumn: D });
-    const y = linearLayer(w.at('proj_out'), h, p * p * outChannels); // [T, p²·outChannels]
-    const geometry = g.input('outputGeometry', [segments, 5], 'i32');
-    const elements = g.symbol('outputElements');
-    g.output(
-      'prediction',
-      unpatchify(y, geometry, { channels: outChannels, ...patch, order: 'channel_last', elements }),
-    );
+    const y = tableHead(w, x, embedded, c.row, p * p * outChannels); // [T, p²·outChannels]
+    predictLatents(g, y, patch, 'channel_last');
   });
 }

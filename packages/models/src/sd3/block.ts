@@ -4,7 +4,7 @@ import { fusedLinear, linearLayer, type Weights } from '../weights.js';
 import type { Sd3Config } from './config.js';
 
 /** Of all norms. */
-export const epsilon = 1e-6;
+const epsilon = 1e-6;
 
 /** What every block is given beside the tokens. */
 export interface Sd3Condition {

@@ -1,18 +1,17 @@
 import {
   activation,
-  adaln,
   add,
   embedding,
   type Graph,
   graph,
-  patchify,
   type Tensor,
   timestepEmbedding,
-  unpatchify,
 } from '@tubelet/graph';
 import { embedder } from '../embedder.js';
+import { continuousHead } from '../heads.js';
+import { latentPatches, type Patch, predictLatents } from '../patches.js';
 import { linearLayer, type Weights, weightsOf } from '../weights.js';
-import { epsilon, type Sd3Condition, type Streams, sd3Block } from './block.js';
+import { type Sd3Condition, type Streams, sd3Block } from './block.js';
 import type { Sd3Config } from './config.js';
 
 /**
@@ -28,12 +27,13 @@ export function sd3Transformer(config: Sd3Config): Graph {
   return graph('sd3', (g) => {
     const w = weightsOf(g);
     const { hiddenSize: D, patchSize: p, outChannels, layers, dualAttention } = config;
+    const patch = { patchT: 1, patchH: p, patchW: p };
     const segments = g.symbol('segments');
     const tokens = g.symbol('tokens');
     const textTokens = g.symbol('textTokens');
     const text = g.input('text', [textTokens, config.textDim]);
     let streams: Streams = {
-      image: w.within('pos_embed', (w) => embedImage(w, config)), // [T, D]
+      image: w.within('pos_embed', (w) => embedImage(w, patch, config)), // [T, D]
       text: linearLayer(w.at('context_embedder'), text, D), // [textTokens, D]
     };
     const c = activation(
@@ -64,38 +64,19 @@ export function sd3Transformer(config: Sd3Config): Graph {
       if (layer === 0) g.cut('first', streams.image);
     }
     g.cut('last', streams.image);
-    const modulation = linearLayer(w.at('norm_out.linear'), c, 2 * D); // [R, 2D]: scale, shift
-    const { image } = streams;
-    const h = adaln(image, modulation, condition.row, { epsilon, shiftColumn: D, scaleColumn: 0 });
-    const y = linearLayer(w.at('proj_out'), h, p * p * outChannels); // [T, p²·outChannels]
-    g.output(
-      'prediction',
-      unpatchify(y, g.input('outputGeometry', [segments, 5], 'i32'), {
-        channels: outChannels,
-        patchT: 1,
-        patchH: p,
-        patchW: p,
-        order: 'channel_last',
-        elements: g.symbol('outputElements'),
-      }),
-    );
+    const y = continuousHead(w, streams.image, c, condition.row, p * p * outChannels); // [T, p²·outChannels]
+    predictLatents(g, y, patch, 'channel_last');
   });
 }
 
-function embedImage(w: Weights, config: Sd3Config): Tensor {
-  const { g } = w;
-  const { hiddenSize: D, patchSize: p, inChannels: channels, positionsSize } = config;
+function embedImage(w: Weights, patch: Patch, config: Sd3Config): Tensor {
+  const { hiddenSize: D, inChannels, positionsSize } = config;
   const count = positionsSize ** 2;
-  const tokens = g.symbol('tokens');
-  const patch = { patchT: 1, patchH: p, patchW: p };
-  const patches = patchify(
-    g.input('latents', [g.symbol('elements')]),
-    g.input('geometry', [g.symbol('segments'), 5], 'i32'),
-    { channels, ...patch, order: 'channel_first', tokens },
-  ); // [T, C·p²]
+  const patches = latentPatches(w.g, inChannels, patch); // [T, C·p²]
   const table = w.get('pos_embed', [count, D], { storedShape: [1, count, D] });
-  const residual = embedding(g.input('position', [tokens], 'i32'), table); // [T, D]
-  return linearLayer(w.at('proj'), patches, D, { storedShape: [D, channels, p, p], residual });
+  const residual = embedding(w.g.input('position', [w.g.symbol('tokens')], 'i32'), table); // [T, D]
+  const storedShape = [D, inChannels, patch.patchH, patch.patchW];
+  return linearLayer(w.at('proj'), patches, D, { storedShape, residual });
 }
 
 /** Timestep and pooled text. */

@@ -8,11 +8,10 @@ import {
   type GraphBuilder,
   graph,
   layerNorm,
-  patchify,
   type Tensor,
   timestepEmbedding,
-  unpatchify,
 } from '@tubelet/graph';
+import { latentPatches, type Patch, predictLatents } from '../patches.js';
 import { fusedLinear, linearLayer, type Weights, weightsOf } from '../weights.js';
 import { type WanCondition, wanBlock } from './block.js';
 import type { WanConfig } from './config.js';
@@ -34,23 +33,13 @@ export function wanTransformer(config: WanConfig): Graph {
     const { time, text, image } = embedConditions(w, config);
     const c = wanCondition(g, config, time.projection, text, image);
     const y = wanBlocks(w, x, c, config); // [T, D]
-    g.output('prediction', predict(w, y, time.embedding, c.row, config));
+    const patches = head(w, y, time.embedding, c.row, config); // [T, patch·outChannels]
+    predictLatents(g, patches, patchOf(config), 'channel_last');
   });
 }
 
 function embedPatches(w: Weights, config: WanConfig): Tensor {
-  const { g } = w;
-  const [patchT, patchH, patchW] = config.patchSize;
-  const geometry = g.input('geometry', [g.symbol('segments'), 5], 'i32');
-  const latents = g.input('latents', [g.symbol('elements')]);
-  const patches = patchify(latents, geometry, {
-    channels: config.inChannels,
-    patchT,
-    patchH,
-    patchW,
-    order: 'channel_first',
-    tokens: g.symbol('tokens'),
-  }); // [T, inChannels·patch]
+  const patches = latentPatches(w.g, config.inChannels, patchOf(config)); // [T, inChannels·patch]
   const storedShape = [config.hiddenSize, config.inChannels, ...config.patchSize];
   return linearLayer(w.at('patch_embedding'), patches, config.hiddenSize, { storedShape }); // [T, D]
 }
@@ -96,24 +85,24 @@ function wanBlocks(w: Weights, x: Tensor, c: WanCondition, config: WanConfig): T
   return y;
 }
 
-/** @param x [T, D] */
-function predict(
+/** @returns [T, patch·outChannels] */
+function head(
   w: Weights,
   x: Tensor,
   timeEmbedding: Tensor,
   row: Tensor,
-  { hiddenSize: D, epsilon, outChannels: channels, patchSize }: WanConfig,
+  config: WanConfig,
 ): Tensor {
-  const { g } = w;
-  const [patchT, patchH, patchW] = patchSize;
-  const geometry = g.input('outputGeometry', [g.symbol('segments'), 5], 'i32');
+  const { hiddenSize: D, epsilon, outChannels, patchSize } = config;
   const table = w.get('scale_shift_table', [2 * D], { storedShape: [1, 2, D] });
   const modulation = add(timeEmbedding, table); // [R, 2D]
   const h = adaln(x, modulation, row, { epsilon, shiftColumn: 0, scaleColumn: D });
-  const y = linearLayer(w.at('proj_out'), h, channels * patchT * patchH * patchW); // [T, patch·outChannels]
-  const order = 'channel_last';
-  const elements = g.symbol('outputElements');
-  return unpatchify(y, geometry, { channels, patchT, patchH, patchW, order, elements });
+  const n = patchSize.reduce((size, side) => size * side, outChannels);
+  return linearLayer(w.at('proj_out'), h, n);
+}
+
+function patchOf({ patchSize: [patchT, patchH, patchW] }: WanConfig): Patch {
+  return { patchT, patchH, patchW };
 }
 
 /**
