@@ -35,6 +35,8 @@ export interface Arithmetic<Latents> {
     channels: number,
     rest: Latents,
   ): Awaitable<Latents>;
+  /** See the assignment `match-deviation`. */
+  matchDeviation?(latents: Latents, like: Latents, share: number): Awaitable<Latents>;
   /** Σ a · b over all elements; √dot(a, a) is the norm. */
   dot?(a: Latents, b: Latents): Awaitable<number>;
 }
@@ -90,6 +92,10 @@ async function evaluate<Latents>(
     case 'learned-range': {
       const { logMin, logMax } = assignment;
       return need(arithmetic, 'learnedRange')(of(assignment.of), of('variance'), logMin, logMax);
+    }
+    case 'match-deviation': {
+      const { like, share } = assignment;
+      return need(arithmetic, 'matchDeviation')(of(assignment.of), of(like), share);
     }
     case 'project': {
       const dot = need(arithmetic, 'dot');

@@ -40,6 +40,8 @@ function readBy(assignment: Assignment): readonly Register[] {
       return [];
     case 'learned-range':
       return [assignment.of, 'variance'];
+    case 'match-deviation':
+      return [assignment.of, assignment.like];
     case 'project':
       return [assignment.of, assignment.onto];
     case 'clamp':

@@ -88,6 +88,17 @@ export type Assignment =
       readonly set: Register;
       readonly of: Register;
       readonly max: number;
+    }
+  /**
+   * set = of · (1 - share + share · std(like) / std(of)), the standard deviations over one sample: those of `like` where
+   * `share` is 1.
+   */
+  | {
+      readonly kind: 'match-deviation';
+      readonly set: Register;
+      readonly of: Register;
+      readonly like: Register;
+      readonly share: number;
     };
 
 /** One call of the model and what surrounds it. */

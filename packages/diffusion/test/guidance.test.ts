@@ -56,6 +56,17 @@ describe('classifierFree', () => {
     expect(prediction).toEqual([11, 0, 20, 0]);
   });
 
+  it('takes a share of the conditional standard deviation, sample by sample', async () => {
+    const { branches, prediction } = await guide(classifierFree({ scale: 5, rescale: 0.75 }));
+    expect(branches).toEqual(['conditional', 'unconditional']);
+    // Of two elements the standard deviation is half their distance: 3 of 19, and 4 of 28.
+    const [first, second] = [0.25 + 0.75 * (3 / 19), 0.25 + 0.75 * (4 / 28)];
+    expect(prediction).toEqual(closeTo([11 * first, -8 * first, 20 * second, -8 * second]));
+    const unchanged = await guide(classifierFree({ scale: 5, rescale: 0 }));
+    expect(unchanged.prediction).toEqual([11, -8, 20, -8]);
+    expect(classifierFree({ scale: 1, rescale: 0.75 })).toBe(unguided);
+  });
+
   it('asks for one prediction at scale 1 and outside its interval', async () => {
     const branchesAt = (guidance: Guidance, index: number) => guidance(index, schedule).branches;
     expect(branchesAt(classifierFree({ scale: 1 }), 5)).toEqual(['conditional']);
@@ -73,6 +84,8 @@ describe('classifierFree', () => {
   it.each([
     [{ scale: Number.NaN }, /scale must be = a number, got NaN/],
     [{ scale: 2, channels: 0 }, /channels must be/],
+    [{ scale: 2, rescale: 1.5 }, /rescale must be = a number from 0 to 1, got 1.5/],
+    [{ scale: 2, rescale: Number.NaN }, /rescale must be/],
     [{ scale: 2, interval: { start: 0.9, stop: 0.1 } }, /interval must be/],
     [{ scale: 2, interval: { minSigma: 2, maxSigma: 1 } }, /interval must be/],
   ])('refuses %o', (options, message) => {

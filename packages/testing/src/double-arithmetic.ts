@@ -55,8 +55,22 @@ export function doubleArithmetic(
         const share = (variance[i] + 1) / 2;
         return value * Math.exp((share * logMax + (1 - share) * logMin) / 2);
       }),
+    matchDeviation(x, like, share) {
+      const size = x.length / samples;
+      const scales = Array.from({ length: samples }, (_, sample) => {
+        const [from, to] = [sample * size, (sample + 1) * size];
+        const ratio = deviation(like.slice(from, to)) / deviation(x.slice(from, to));
+        return 1 - share + share * ratio;
+      });
+      return x.map((value, i) => value * scales[Math.floor(i / size)]);
+    },
     dot: (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0),
   };
+}
+
+function deviation(values: Float64Array): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 }
 
 function quantile(sorted: Float64Array, ratio: number): number {

@@ -6,7 +6,13 @@ export interface HostLatents<Latents> {
   write(values: Float32Array): Promise<Latents>;
 }
 
-type Nonlinear = 'clamp' | 'threshold' | 'learnedRange' | 'combineChannels' | 'dot';
+type Nonlinear =
+  | 'clamp'
+  | 'threshold'
+  | 'learnedRange'
+  | 'combineChannels'
+  | 'matchDeviation'
+  | 'dot';
 
 /**
  * The rare assignments of schedules and guidance that are not linear combinations, on the host: beside a run of the model,
@@ -47,11 +53,21 @@ export function hostArithmetic<Latents>(
         out[i] = parts.reduce((sum, { values, weight }) => sum + weight * values[i]!, 0);
       return write(out);
     },
+    async matchDeviation(latents, like, share) {
+      const [values, others] = await Promise.all([read(latents), read(like)]);
+      const scale = 1 - share + (share * deviation(others)) / deviation(values);
+      return write(values.map((value) => value * scale));
+    },
     async dot(a, b) {
       const [left, right] = await Promise.all([read(a), read(b)]);
       return left.reduce((sum, value, i) => sum + value * right[i]!, 0);
     },
   };
+}
+
+function deviation(values: Float32Array): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 }
 
 /** Of sorted values, linearly interpolated. */
