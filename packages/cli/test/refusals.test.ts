@@ -100,7 +100,7 @@ describe('tubelet generate refuses', () => {
     ['an infinite guidance', ['a', '--guidance', '1e999'], /is invalid/],
     ['another form of size', ['a', '--size', '64'], /'64' is invalid.*WIDTHxHEIGHT/],
     ['an unknown cache', ['a', '--cache', 'all'], /'all' is invalid.*first-block=THRESHOLD/],
-    ['an unknown scheduler', ['a', '--scheduler', 'pndm'], /unipc, flow-match-euler/],
+    ['an unknown scheduler', ['a', '--scheduler', 'lms'], /unipc, flow-match-euler/],
   ];
   it.for(usage)('%s, with the usage', async ([, args, message]) => {
     const errors = await refused(2, ...args);

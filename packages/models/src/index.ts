@@ -141,9 +141,9 @@ export {
   type UnetLevel,
 } from './unet/config.js';
 export type { UnetSize } from './unet/grid.js';
-export { unet } from './unet/model.js';
+export { type UnetOptions, unet } from './unet/model.js';
 export { withMotion } from './unet/video-config.js';
-export { unetCheckpoint } from './unet/weights.js';
+export { motionAdapterCheckpoint, unetCheckpoint } from './unet/weights.js';
 export { type Chunk, cacheEntries } from './vae/cache.js';
 export { parseWanVaeConfig, vaeFactors, type WanVaeConfig } from './vae/config.js';
 export { type DecoderSize, wanVaeDecoder } from './vae/decoder.js';

@@ -15,6 +15,8 @@ import type { ClipTextConfig } from './clip-config.js';
 export interface ClipTextOptions {
   /** Also gives `hidden0`, `hidden1`, …, all or those of a list: the embeddings and each block's output, before the final norm. */
   readonly hiddenStates?: boolean | readonly number[];
+  /** Those after the final norm instead. @defaultValue false */
+  readonly normed?: boolean;
 }
 
 /**
@@ -39,18 +41,19 @@ export function clipTextEncoder(config: ClipTextConfig, options: ClipTextOptions
       embedding(g.input('ids', [tokens], 'i32'), words),
       embedding(g.input('position', [tokens], 'i32'), places),
     ); // [T, D]
-    const { hiddenStates = false } = options;
+    const { hiddenStates = false, normed = false } = options;
+    const lastNorm = (x: Tensor) => norm(w.at('final_layer_norm'), x, config);
     const keep = (layer: number, x: Tensor) => {
       const isKept =
         typeof hiddenStates === 'boolean' ? hiddenStates : hiddenStates.includes(layer);
-      if (isKept) g.output(`hidden${layer}`, x);
+      if (isKept) g.output(`hidden${layer}`, normed ? lastNorm(x) : x);
     };
     for (let layer = 0; layer < config.layers; layer++) {
       keep(layer, x);
       x = w.within(`encoder.layers.${layer}`, (w) => block(w, x, spans, config));
     }
     keep(config.layers, x);
-    const hidden = norm(w.at('final_layer_norm'), x, config);
+    const hidden = lastNorm(x);
     const pooled = gather(g.input('endIndex', [segments], 'i32'), hidden); // [S, D]
     g.output('hidden', hidden);
     g.output('pooled', pooled);

@@ -13,6 +13,7 @@ import { convolution2d } from '../kl-vae/block.js';
 import { type Weights, weightsOf } from '../weights.js';
 import { temporalAttention } from './attention.js';
 import { attentions, enlarged, halved, resnetOf } from './block.js';
+import { closeClips, openClips } from './clips.js';
 import { embedText, embedTime } from './condition.js';
 import type { UnetConfig } from './config.js';
 import { type Grid, gridOf, type UnetSize } from './grid.js';
@@ -20,6 +21,17 @@ import { normGroups, type UnetRun } from './run.js';
 
 /** Heads of the attention over frames right after the first convolution. */
 const inputHeads = 8;
+
+export interface UnetOptions {
+  /** Sizes of {@link UnetConfig.sizeConditions}: 6 for SDXL (original, crop, target), 5 for its refiner. @defaultValue 6 */
+  readonly sizeCount?: number;
+  /**
+   * Whether latents and prediction are f32 [elements], each clip's [channels, frames, height, width] one after another, as
+   * pipelines have them.
+   * @defaultValue false
+   */
+  readonly channelsFirst?: boolean;
+}
 
 /**
  * The U-Nets of diffusers 0.42.1 (Rombach et al. 2022 and their kin): UNet2DConditionModel for pictures, UNet3DConditionModel and
@@ -29,10 +41,12 @@ const inputHeads = 8;
  * texts one after another. Where the config has them: timeCondition f32 [clips, timeConditionWidth]; label, i32 [clips] for a
  * table, f32 [clips] for a timestep, else f32 [clips, width]; pooled f32 [clips, width] and sizes f32 [clips, sizeCount].
  * Output: prediction f32 [clips·frames, height, width, outChannels].
- *
- * @param sizeCount sizes of {@link UnetConfig.sizeConditions}: 6 for SDXL (original, crop, target), 5 for its refiner
  */
-export function unet(config: UnetConfig, size: UnetSize, { sizeCount = 6 } = {}): Graph {
+export function unet(
+  config: UnetConfig,
+  size: UnetSize,
+  { sizeCount = 6, channelsFirst = false }: UnetOptions = {},
+): Graph {
   checkSize(config, size, sizeCount);
   const { height, width, frames = 1, textTokens } = size;
   return graph('unet', (g) => {
@@ -45,14 +59,17 @@ export function unet(config: UnetConfig, size: UnetSize, { sizeCount = 6 } = {})
       text: embedText(w, config, textTokens), // [textTokens, crossWidth]
       grid: grids(g, size),
     };
-    const latents = g.input('latents', [clips * frames, height, width, config.inChannels]);
+    const { inChannels, outChannels } = config;
+    const latents = channelsFirst
+      ? openClips(g, size, inChannels)
+      : g.input('latents', [clips * frames, height, width, inChannels]);
     const centered = config.centerInput ? center(g, latents) : latents;
     const first = convolution2d(w.at('conv_in'), centered, config.down[0].width, config.inKernel);
     const x = goUp(w, goDown(w, first, run), run);
     const norm = { epsilon: config.epsilon, activation: 'silu' } as const;
     const h = normGroups(w.at('conv_norm_out'), x, config, norm);
-    const y = convolution2d(w.at('conv_out'), h, config.outChannels, config.outKernel);
-    g.output('prediction', y);
+    const y = convolution2d(w.at('conv_out'), h, outChannels, config.outKernel);
+    g.output('prediction', channelsFirst ? closeClips(g, size, y) : y);
   });
 }
 

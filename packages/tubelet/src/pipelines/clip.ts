@@ -14,14 +14,15 @@ import {
   upload,
   type Weights,
 } from '@tubelet/runtime';
+import { TubeletError } from '../errors.js';
 import { loadTokenizer, type Tokenizer } from '../text/index.js';
 import { type ModelFolder, openComponent } from './model-folder.js';
 import { paddedTo } from './t5.js';
 
 /** What CLIP makes of a text. */
 export interface ClipText {
-  /** [maxLength, dim], the output of the last block but one, where it was asked for. */
-  readonly hidden?: Float32Array;
+  /** [maxLength, dim] after some blocks, those that were asked for, by their numbers. */
+  readonly states: ReadonlyMap<number, Float32Array>;
   /** [pooledDim], the projected embedding where the model projects. */
   readonly pooled: Float32Array;
 }
@@ -31,6 +32,7 @@ export interface ClipEncoder {
   readonly tokenizer: Tokenizer;
   readonly maxLength: number;
   readonly dim: number;
+  readonly blocks: number;
   readonly pooledDim: number;
   readonly weights: Weights;
   encode(texts: readonly (readonly number[])[], options?: RunOptions): Promise<readonly ClipText[]>;
@@ -40,26 +42,31 @@ export interface ClipOptions {
   /** Folders of the pipeline. @defaultValue text_encoder, tokenizer */
   readonly encoder?: string;
   readonly tokenizer?: string;
-  /** Also gives the output of the last block but one. @defaultValue false */
-  readonly penultimate?: boolean;
+  /** Most tokens of a text, at most what the model has positions for. @defaultValue the tokenizer's own limit */
+  readonly maxLength?: number;
+  /** After which of so many blocks the tokens are given; 0 is before the first. @defaultValue none */
+  readonly states?: (blocks: number) => readonly number[];
+  /** Whether these go through the final norm. @defaultValue false */
+  readonly normed?: boolean;
   readonly precision: Precision;
 }
 
 export async function loadClip(
   device: Device,
   folder: ModelFolder,
-  { encoder = 'text_encoder', penultimate = false, precision, ...options }: ClipOptions,
+  { encoder = 'text_encoder', precision, ...options }: ClipOptions,
 ): Promise<ClipEncoder> {
   const [{ config, weights }, tokenizer] = await Promise.all([
     openComponent(folder, encoder, parseClipTextConfig, clipTextCheckpoint),
     loadTokenizer(folder.path(options.tokenizer ?? 'tokenizer')),
   ]);
-  const { hiddenSize: dim, projectionDim, layers } = config;
-  const maxLength = Math.min(tokenizer.maxLength, config.maxLength);
+  const { hiddenSize: dim, projectionDim, layers: blocks } = config;
+  const maxLength = options.maxLength ?? Math.min(tokenizer.maxLength, config.maxLength);
+  requireLength(maxLength, config.maxLength);
   const branches = 2;
   const capacity = { tokens: branches * maxLength, segments: branches };
-  const kept = penultimate ? [layers - 1] : [];
-  const graph = clipTextEncoder(config, { hiddenStates: kept });
+  const kept = options.states?.(blocks) ?? [];
+  const graph = clipTextEncoder(config, { hiddenStates: kept, normed: options.normed });
   const plan = await compile(device, graph, weights, capacity, { precision });
   const pooledName = projectionDim === null ? 'pooled' : 'textEmbeds';
   const pooledDim = projectionDim ?? dim;
@@ -80,11 +87,15 @@ export async function loadClip(
       }
       await plan.run({ inputs, outputs }, sizes, options);
       const pooled = await readFloat32(outputs[pooledName]!);
-      const hidden = penultimate ? await readFloat32(outputs[`hidden${layers - 1}`]!) : undefined;
+      const states = await Promise.all(
+        kept.map(async (block) => [block, await readFloat32(outputs[`hidden${block}`]!)] as const),
+      );
       const size = maxLength * dim;
       return texts.map((_, i) => ({
         pooled: pooled.slice(i * pooledDim, (i + 1) * pooledDim),
-        ...(hidden && { hidden: hidden.slice(i * size, (i + 1) * size) }),
+        states: new Map(
+          states.map(([block, all]) => [block, all.slice(i * size, (i + 1) * size)]),
+        ),
       }));
     } finally {
       for (const buffer of [...Object.values(inputs), ...Object.values(outputs)]) buffer.dispose();
@@ -95,6 +106,7 @@ export async function loadClip(
     tokenizer,
     maxLength,
     dim,
+    blocks,
     pooledDim,
     weights,
     async encode(texts, options) {
@@ -104,4 +116,11 @@ export async function loadClip(
       return results;
     },
   };
+}
+
+/** Start and end token are two. */
+function requireLength(length: number, most: number): void {
+  if (Number.isInteger(length) && length >= 2 && length <= most) return;
+  const message = `maxSequenceLength must be = a whole number from 2 to ${most}, got ${length}`;
+  throw new TubeletError('BAD_INPUT', 'model', message);
 }

@@ -7,6 +7,8 @@ import { openTransformerWeights, type TransformerOptions } from './transformer-w
 
 /** How the transformer of a family is read, and which schedulers it can be sampled with. */
 export interface DenoiserFamily<Config> {
+  /** Its folder. @defaultValue `'transformer'` */
+  readonly part?: string;
   parseConfig(json: Readonly<Record<string, unknown>>): Config;
   checkpoint(config: Config): Checkpoint;
   originalNames?(config: Config): OriginalNames;
@@ -22,7 +24,7 @@ export interface Denoiser<Config> {
 }
 
 /**
- * Opens the folders `transformer` and `scheduler`; a scheduler the family has not is refused before weights are read.
+ * Opens the folders of the transformer, or the U-Net, and of the scheduler; a scheduler the family has not is refused before weights are read.
  *
  * @throws TubeletError IO, BAD_INPUT, BAD_CONFIG, BAD_WEIGHT, UNSUPPORTED
  */
@@ -31,14 +33,15 @@ export async function openDenoiser<Config>(
   files: TransformerOptions,
   family: DenoiserFamily<Config>,
 ): Promise<Denoiser<Config>> {
+  const { part = 'transformer' } = family;
   const [schedulerConfig, json] = await Promise.all([
     folder.json('scheduler', 'scheduler_config.json'),
-    folder.json('transformer', 'config.json'),
+    folder.json(part, 'config.json'),
   ]);
   const config = family.parseConfig(json);
   family.chooseScheduler(schedulerConfig, undefined);
   const checkpoint = family.checkpoint(config);
   const names = family.originalNames?.(config);
-  const weights = await openTransformerWeights(folder, files, checkpoint, names);
+  const weights = await openTransformerWeights(folder, files, checkpoint, names, part);
   return { config, weights, schedulerConfig };
 }

@@ -75,12 +75,16 @@ export async function prepareInputs(
   };
 }
 
-/** Calls of a plan whose input is `latents` and whose output is `prediction`. */
+/**
+ * Calls of a plan whose input is `latents` and whose output is `prediction`.
+ *
+ * @param plan one that grows, or one of the request's size
+ */
 export async function prepareCalls(
-  plan: GrowingPlan,
+  plan: Pick<GrowingPlan, 'run'> & Partial<Pick<GrowingPlan, 'reserve'>>,
   { inputs, sizes, setTimestep, latentsOf, dispose }: PreparedInputs,
 ): Promise<ModelCalls> {
-  await plan.reserve(sizes);
+  await plan.reserve?.(sizes);
   return {
     async run(latents, prediction, timestep, options) {
       const seen = await latentsOf(latents, options);

@@ -43,6 +43,20 @@ export interface GenerateRequest {
   /** The same: how much noise is mixed into the latents before they are decoded, 0 to 1. @defaultValue the decode timestep */
   readonly decodeNoiseScale?: number;
   /**
+   * Stable Diffusion and XL: how much of the guided prediction's standard deviation becomes the prompt's own, 0 to 1.
+   * @defaultValue 0
+   */
+  readonly guidanceRescale?: number;
+  /**
+   * U-Nets: how many of the text encoder's last blocks are left out for the prompt; as in diffusers, not for the negative one.
+   * @defaultValue 0
+   */
+  readonly clipSkip?: number;
+  /** Stable Diffusion XL: the sizes it is told. */
+  readonly sizeConditions?: SizeConditions;
+  /** The same beside the negative prompt. @defaultValue as beside the prompt */
+  readonly negativeSizeConditions?: SizeConditions;
+  /**
    * CogVideoX: a guidance scale that follows the timestep, diffusers' `use_dynamic_cfg`.
    * @defaultValue false
    */
@@ -80,6 +94,16 @@ export interface GenerateRequest {
   onStep?(progress: StepProgress): void | Promise<void>;
   /** Called whenever a stage begins or gets on. */
   onProgress?(progress: StageProgress): void;
+}
+
+/** What Stable Diffusion XL is told of a picture, in pixels; it has learnt to draw cropped pictures as such. */
+export interface SizeConditions {
+  /** Before it was cropped. @defaultValue the request's size */
+  readonly original?: { readonly width: number; readonly height: number };
+  /** Where the crop begins. @defaultValue 0, 0 */
+  readonly crop?: { readonly left: number; readonly top: number };
+  /** @defaultValue the request's size */
+  readonly target?: { readonly width: number; readonly height: number };
 }
 
 export interface StepProgress {
@@ -155,6 +179,10 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   resolutionBinning: true,
   steps: true,
   guidanceScale: true,
+  guidanceRescale: true,
+  clipSkip: true,
+  sizeConditions: true,
+  negativeSizeConditions: true,
   trueGuidanceScale: true,
   dynamicGuidance: true,
   guidanceChannels: true,
@@ -209,7 +237,7 @@ export function checkRequest(
   const { numFrames = defaults.numFrames, fps = defaults.fps, steps = defaults.steps } = request;
   const { guidanceScale = defaults.guidanceScale, seed = randomSeed(), latents } = request;
   const { trueGuidanceScale = 1, decodeTimestep = 0 } = request;
-  const { decodeNoiseScale = decodeTimestep } = request;
+  const { decodeNoiseScale = decodeTimestep, guidanceRescale = 0 } = request;
 
   if (request.cache !== undefined) checkStepCache(request.cache);
   const [patchT, patchH, patchW] = rules.patchSize;
@@ -224,7 +252,7 @@ export function checkRequest(
   require(isWhole(steps, 1, mostSteps), 'steps', `1 to ${mostSteps}`, steps);
   for (const [name, scale] of Object.entries({ guidanceScale, trueGuidanceScale }))
     require(Number.isFinite(scale) && scale >= 0, name, 'a number from 0', scale);
-  for (const [name, value] of Object.entries({ decodeTimestep, decodeNoiseScale }))
+  for (const [name, value] of Object.entries({ decodeTimestep, decodeNoiseScale, guidanceRescale }))
     require(value >= 0 && value <= 1, name, 'a number from 0 to 1', value);
   require(isWhole(
     seed,

@@ -33,6 +33,10 @@ const diffusionClasses = {
   ddpm: 'DDPMScheduler',
   'dpm-solver++': 'DPMSolverMultistepScheduler',
   euler: 'EulerDiscreteScheduler',
+  'euler-ancestral': 'EulerAncestralDiscreteScheduler',
+  heun: 'HeunDiscreteScheduler',
+  lcm: 'LCMScheduler',
+  pndm: 'PNDMScheduler',
   unipc: 'UniPCMultistepScheduler',
 } as const;
 
@@ -138,19 +142,24 @@ export function chooseDiffusionScheduler(
   if (diffusionClasses[given] === config._class_name) return schedulerFromConfig(config);
   const clips = given === 'ddim' || given === 'ddpm';
   return schedulerFromConfig({
-    ...pick(config, noiseOptions),
+    ...pick(config, sharedOptions),
     ...(clips && { clip_sample: false }),
+    ...(given === 'pndm' && { skip_prk_steps: true }),
     _class_name: diffusionClasses[given],
   });
 }
 
-/** What a model was trained with, whatever samples from it. */
-const noiseOptions = [
+/** What a model was trained with, and where its samplers step: diffusers' `from_config` takes them over too. */
+const sharedOptions = [
   'beta_end',
   'beta_schedule',
   'beta_start',
   'num_train_timesteps',
   'prediction_type',
+  'rescale_betas_zero_snr',
+  'set_alpha_to_one',
+  'steps_offset',
+  'timestep_spacing',
   'trained_betas',
 ];
 

@@ -6,8 +6,8 @@ import { type ModelFolder, requireCheckpoint } from './model-folder.js';
 /** Where a transformer's weights come from. */
 export interface TransformerOptions {
   /**
-   * A file of the transformer's weights in place of the folder's: safetensors, GGUF or `.pt`, in diffusers' names or, for Wan and
-   * FLUX, in those of the model's authors.
+   * A file of the transformer's weights, or the U-Net's, in place of the folder's: safetensors, GGUF or `.pt`, in diffusers' names
+   * or, for Wan and FLUX, in those of the model's authors.
    */
   readonly transformer?: string;
   /** Merged when the model is loaded. */
@@ -17,14 +17,18 @@ export interface TransformerOptions {
 /** What single-file checkpoints put before every name of the transformer. */
 const prefixes = ['', 'model.diffusion_model.', 'diffusion_model.'];
 
-/** @throws TubeletError IO, BAD_INPUT, BAD_WEIGHT */
+/**
+ * @param part the folder's folder
+ * @throws TubeletError IO, BAD_INPUT, BAD_WEIGHT
+ */
 export async function openTransformerWeights(
   folder: ModelFolder,
   { transformer, loras = [] }: TransformerOptions,
   checkpoint: Checkpoint,
   originals: OriginalNames = new Map(),
+  part = 'transformer',
 ): Promise<Weights> {
-  const opened = await openWeights(transformer ?? folder.path('transformer'));
+  const opened = await openWeights(transformer ?? folder.path(part));
   const weights = transformer === undefined ? opened : inOurNames(opened, originals);
   requireCheckpoint(checkpoint, weights);
   return loras.length === 0 ? weights : mergeLoras(weights, loras, originals);

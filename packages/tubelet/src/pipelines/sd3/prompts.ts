@@ -1,9 +1,10 @@
 import type { Device, Precision } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
-import { loadClip } from '../clip.js';
+import { type ClipEncoder, type ClipText, loadClip } from '../clip.js';
 import { joined } from '../model-calls.js';
 import { componentClass, type ModelFolder } from '../model-folder.js';
 import type { PromptEncoder } from '../prompts.js';
+import { sideBySide } from '../side-by-side.js';
 import { loadT5 } from '../t5.js';
 
 /** Tokens of a text: CLIP's padded, then T5's padded; `dim` is T5's, and CLIP's two stand side by side in it with zeros behind. */
@@ -24,14 +25,15 @@ export async function loadSd3Prompts(
   maxLength: number,
   precision: Precision,
 ): Promise<Sd3Prompts> {
+  const penultimate = (blocks: number) => [blocks - 1];
   const index = await folder.json('model_index.json');
   const hasT5 = componentClass(index, 'text_encoder_3') !== undefined;
   const [first, second, t5] = await Promise.all([
-    loadClip(device, folder, { penultimate: true, precision }),
+    loadClip(device, folder, { states: penultimate, precision }),
     loadClip(device, folder, {
       encoder: 'text_encoder_2',
       tokenizer: 'tokenizer_2',
-      penultimate: true,
+      states: penultimate,
       precision,
     }),
     hasT5
@@ -64,29 +66,17 @@ export async function loadSd3Prompts(
         second.encode(tokensOf(1), options),
         t5?.encode(tokensOf(2), options),
       ]);
+      const stateOf = ({ blocks }: ClipEncoder, { states }: ClipText) => states.get(blocks - 1)!;
       return texts.map((text, i) => ({
         ids: text.at(-1)!.ids,
         embeddings: joined([
-          sideBySide([one[i]!.hidden!, two[i]!.hidden!], rows, dim),
+          sideBySide([stateOf(first, one[i]!), stateOf(second, two[i]!)], rows, dim),
           three?.[i] ?? new Float32Array(maxLength * dim),
         ]),
         pooled: joined([one[i]!.pooled, two[i]!.pooled]),
       }));
     },
   };
-}
-
-/** Rows of several tensors after each other, and zeros up to `dim`. */
-function sideBySide(parts: readonly Float32Array[], rows: number, dim: number): Float32Array {
-  const out = new Float32Array(rows * dim);
-  let column = 0;
-  for (const part of parts) {
-    const width = part.length / rows;
-    for (let row = 0; row < rows; row++)
-      out.set(part.subarray(row * width, (row + 1) * width), row * dim + column);
-    column += width;
-  }
-  return out;
 }
 
 function requireFitting(what: string, expected: string | number, holds: boolean): void {
