@@ -93,9 +93,7 @@ export async function loadClip(
       const size = maxLength * dim;
       return texts.map((_, i) => ({
         pooled: pooled.slice(i * pooledDim, (i + 1) * pooledDim),
-        states: new Map(
-          states.map(([block, all]) => [block, all.slice(i * size, (i + 1) * size)]),
-        ),
+        states: new Map(states.map(([block, all]) => [block, all.slice(i * size, (i + 1) * size)])),
       }));
     } finally {
       for (const buffer of [...Object.values(inputs), ...Object.values(outputs)]) buffer.dispose();

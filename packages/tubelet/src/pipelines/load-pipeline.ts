@@ -14,6 +14,14 @@ import { componentClass, type ModelFolder, openModelFolder } from './model-folde
 import type { Pipeline, PipelineOptions } from './pipeline.js';
 import { loadPixartPipeline, pixartDefaults } from './pixart/pipeline.js';
 import { loadSd3Pipeline, sd3Defaults } from './sd3/pipeline.js';
+import {
+  animateDiff,
+  stableDiffusion,
+  stableDiffusionXl,
+  textToVideo,
+  type UnetKind,
+} from './stable-diffusion/kinds.js';
+import { loadUnetPipeline, unetDefaults } from './stable-diffusion/pipeline.js';
 import { loadWanPipeline, wanDefaults } from './wan/pipeline.js';
 
 /** How a pipeline is loaded: on which device, and how precisely. */
@@ -139,8 +147,20 @@ const flux: PipelineClass = {
   load: loadFluxPipeline,
 };
 
+/** Safety checkers and image encoders may be there, and are not read. */
+const ofUnet = (kind: UnetKind, components: PipelineClass['components']): PipelineClass => ({
+  components: { ...components, vae: ['AutoencoderKL'] },
+  defaults: (folder) => unetDefaults(kind, folder),
+  load: (...of) => loadUnetPipeline(kind, ...of),
+});
+
 /** By diffusers' names of the pipelines. */
 export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
+  AnimateDiffPipeline: ofUnet(animateDiff, {
+    text_encoder: ['CLIPTextModel'],
+    unet: ['UNet2DConditionModel', 'UNetMotionModel'],
+    motion_adapter: ['MotionAdapter', null],
+  }),
   CogVideoXImageToVideoPipeline: cogvideox,
   CogVideoXPipeline: cogvideox,
   DiTPipeline: dit,
@@ -153,6 +173,19 @@ export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
   PixArtAlphaPipeline: pixart(120),
   PixArtSigmaPipeline: pixart(300),
   StableDiffusion3Pipeline: sd3,
+  StableDiffusionPipeline: ofUnet(stableDiffusion, {
+    text_encoder: ['CLIPTextModel'],
+    unet: ['UNet2DConditionModel'],
+  }),
+  StableDiffusionXLPipeline: ofUnet(stableDiffusionXl, {
+    text_encoder: ['CLIPTextModel', null],
+    text_encoder_2: ['CLIPTextModelWithProjection'],
+    unet: ['UNet2DConditionModel'],
+  }),
+  TextToVideoSDPipeline: ofUnet(textToVideo, {
+    text_encoder: ['CLIPTextModel'],
+    unet: ['UNet3DConditionModel'],
+  }),
   WanImageToVideoPipeline: wan,
   WanPipeline: wan,
 };

@@ -22,7 +22,7 @@ export interface ClipPrompts extends PromptEncoder {
   ): Promise<readonly EncodedPrompt[]>;
 }
 
-interface ClipPromptsOptions {
+export interface ClipPromptsOptions {
   /** @defaultValue the tokenizer's own limit */
   readonly maxLength?: number;
   readonly precision: Precision;
@@ -95,8 +95,7 @@ function clipPrompts(encoders: readonly ClipEncoder[], left: number): ClipPrompt
     pooledDim: encoders.at(-1)!.pooledDim,
     mostSkipped,
     weights: encoders.map(({ weights }) => weights),
-    tokenize: (prompt) =>
-      encoders.map(({ tokenizer }) => tokenizer.encode(prompt, { maxLength })),
+    tokenize: (prompt) => encoders.map(({ tokenizer }) => tokenizer.encode(prompt, { maxLength })),
     encode: (texts, options) =>
       encodeSkipping(
         texts,
