@@ -1,13 +1,5 @@
 import { join } from 'node:path';
 import {
-  classifierFree,
-  denoise,
-  type ScheduleOptions,
-  schedulerFromConfig,
-  unguided,
-} from '@tubelet/diffusion';
-import {
-  clipTextEncoder,
   cogvideoxTransformer,
   cogvideoxVaeEncoder,
   fluxTransformer,
@@ -17,7 +9,6 @@ import {
   ltxTransformer,
   mochiCheckpoint,
   mochiTransformer,
-  packClipTexts,
   packCogvideox,
   packFlux,
   packHunyuan,
@@ -27,8 +18,6 @@ import {
   packMochi,
   packPixart,
   packSd3,
-  packTexts,
-  parseClipTextConfig,
   parseCogvideoxConfig,
   parseCogvideoxVaeConfig,
   parseFluxConfig,
@@ -39,19 +28,27 @@ import {
   parseMochiConfig,
   parsePixartConfig,
   parseSd3Config,
-  parseTextEncoderConfig,
   pixart as pixartGraph,
   sd3Transformer,
-  textEncoder,
 } from '@tubelet/models';
 import { openDevice } from '@tubelet/runtime';
 import { interpret, randomWeights } from '@tubelet/testing';
-import { type GenerateRequest, loadPipeline, loadTokenizer } from 'tubelet';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, it } from 'vitest';
 import { hunyuanTemplate } from '../../src/pipelines/hunyuan/prompts.js';
 import { latentMath } from '../../src/pipelines/latents.js';
 import { posteriorStream } from '../../src/pipelines/posterior.js';
-import { type TinyPipeline, temporaryFolder, writePipeline } from './tiny-folder.js';
+import {
+  clip,
+  configOf,
+  expectRules,
+  length,
+  type Original,
+  pad,
+  padded,
+  run,
+  t5,
+} from './original-rules.js';
+import { temporaryFolder } from './tiny-folder.js';
 import {
   cogvideox15,
   cogvideoxImage,
@@ -70,43 +67,6 @@ import {
  */
 const folder = await temporaryFolder();
 afterAll(folder.remove);
-
-type Values = ArrayLike<number>;
-type Graph = Parameters<typeof interpret>[0];
-const [length, pad] = [10, { t5: 0, clip: 517 }];
-
-async function run(
-  graph: Graph,
-  inputs: Record<string, Values>,
-  sizes: object,
-  output = 'prediction',
-) {
-  const found = await interpret(
-    graph,
-    randomWeights([graph]),
-    inputs,
-    sizes as Record<string, number>,
-  );
-  return Float64Array.from(found.get(output)!);
-}
-
-const padded = (ids: readonly number[], count: number, with_: number) =>
-  [...ids, ...Array<number>(Math.max(0, count - ids.length)).fill(with_)].slice(0, count);
-
-const configOf = (tiny: TinyPipeline, name: string) => tiny.models[name]![1];
-
-async function t5(tiny: TinyPipeline, name: string, ids: readonly number[], seen = ids.length) {
-  const config = parseTextEncoderConfig(configOf(tiny, name));
-  const { inputs, sizes } = packTexts(config, [{ ids, length: seen }]);
-  return run(textEncoder(config, { maxLength: length }), inputs, sizes, 'hidden');
-}
-
-async function clip(tiny: TinyPipeline, name: string, ids: readonly number[], output: string) {
-  const [className, json] = tiny.models[name]!;
-  const config = parseClipTextConfig({ architectures: [className], ...json });
-  const { inputs, sizes } = packClipTexts(config, [{ ids }]);
-  return run(clipTextEncoder(config, { hiddenStates: true }), inputs, sizes, output);
-}
 
 /** A grey image as CogVideoX's transformer has it beside the latents: [4, 4, 6, 4], zeros behind the first frame. */
 async function greyBeside(level: number, seed: number): Promise<Float64Array> {
@@ -127,19 +87,6 @@ async function greyBeside(level: number, seed: number): Promise<Float64Array> {
   });
   return out;
 }
-
-interface Original {
-  readonly tiny: TinyPipeline;
-  readonly request: GenerateRequest;
-  /** Latents: channels, frames, height, width. */
-  readonly size: readonly [number, number, number, number];
-  readonly schedule: ScheduleOptions;
-  /** Predicts for one text, with what has to be known of the prompt's for the negative one. */
-  predict(latents: Float64Array, t: number, ids: Ids, prompt: Ids): Promise<Values>;
-}
-
-/** Ids of each tokenizer by its folder. */
-type Ids = Readonly<Record<string, readonly number[]>>;
 
 const beside = greyBeside(0.25, 1);
 const text = { prompt: 'the cats', negativePrompt: 'a cat', seed: 1, steps: 2 };
@@ -334,65 +281,6 @@ const originals: Readonly<Record<string, Original>> = {
   },
 };
 
-it.for(Object.entries(originals))(
-  '%s gives what its rules give step by step',
-  async ([name, original]) => {
-    const { tiny, request, size, schedule, predict } = original;
-    const directory = join(folder.path, name);
-    await writePipeline(directory, tiny);
-    const idsOf = async (prompt: string): Promise<Ids> => {
-      const names = Object.entries(tiny.tokenizers ?? {});
-      const encoded = names.map(async ([tokenizer, kind]) => {
-        const { encode } = await loadTokenizer(join(directory, tokenizer));
-        const { before, after, tokens } = hunyuanTemplate;
-        const whole = kind === 'llama' ? before + prompt + after : prompt;
-        const maxLength = { clip: 12, t5: length, llama: tokens + length }[kind];
-        return [tokenizer, encode(whole, { maxLength }).ids];
-      });
-      return Object.fromEntries(await Promise.all(encoded));
-    };
-    const [prompt, negative] = [await idsOf(request.prompt!), await idsOf(request.negativePrompt!)];
-    const count = size.reduce((product, side) => product * side);
-    const latents = Float32Array.from({ length: count }, (_, i) => Math.sin(12.9898 * (i + 1)));
-
-    const scheduler = schedulerFromConfig(tiny.scheduler);
-    const options = 'sigmas' in schedule ? schedule : { steps: 2 };
-    const scale = request.trueGuidanceScale ?? request.guidanceScale!;
-    const plan = scheduler.schedule(options);
-    const result = await denoise<Float64Array>({
-      schedule: plan,
-      guidance: scale > 1 ? classifierFree({ scale }) : unguided,
-      registers: new Map([
-        ['sample', Float64Array.from(latents, (value) => value * plan.initialNoiseScale)],
-      ]),
-      arithmetic: {
-        combine: (terms) =>
-          terms[0]![0].map((_, i) =>
-            terms.reduce((sum, [values, factor]) => sum + factor * values[i]!, 0),
-          ),
-      },
-      predict: ({ input, timestep, branches }) =>
-        Promise.all(
-          branches.map(async (branch) => {
-            const ids = branch === 'conditional' ? prompt : negative;
-            return { prediction: Float64Array.from(await predict(input, timestep, ids, prompt)) };
-          }),
-        ),
-    });
-
-    await using pipe = await loadPipeline(directory, {
-      threads: 1,
-      dtype: 'f32',
-      maxSequenceLength: length,
-    });
-    const video = await pipe.generate({ ...request, latents });
-    expect(video.latents).toHaveLength(count);
-    const largest = result.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const error = result.reduce(
-      (most, value, i) => Math.max(most, Math.abs(value - video.latents[i]!)),
-      0,
-    );
-    expect(largest).toBeGreaterThan(0.5);
-    expect(error / largest).toBeLessThan(2e-5);
-  },
+it.for(Object.entries(originals))('%s gives what its rules give step by step', ([name, original]) =>
+  expectRules(join(folder.path, name), original),
 );

@@ -11,7 +11,7 @@ const t5 = {
   feed_forward_proj: 'gated-gelu',
 };
 
-const clip = {
+export const clip = {
   vocab_size: 520,
   hidden_size: 16,
   intermediate_size: 32,
@@ -22,7 +22,7 @@ const clip = {
   projection_dim: 8,
 };
 
-const vae = {
+export const vae = {
   block_out_channels: [8, 8, 8, 8],
   down_block_types: Array(4).fill('DownEncoderBlock2D'),
   up_block_types: Array(4).fill('UpDecoderBlock2D'),

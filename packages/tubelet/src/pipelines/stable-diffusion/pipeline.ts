@@ -88,7 +88,11 @@ export async function loadUnetPipeline(
     ['out_channels of the autoencoder', 3, autoencoder.config.outChannels],
     ['class embedding of the U-Net', 'none', config.classes?.kind ?? 'none'],
     ['U-Net', `one of ${kind.makes}`, `one of ${makesOf(config)}`],
-    ['addition_embed_type of the U-Net', kind.hasSizes, config.sizeConditions !== null],
+    [
+      'addition_embed_type of the U-Net',
+      sizesWord(kind.hasSizes),
+      sizesWord(config.sizeConditions !== null),
+    ],
     ...(config.sizeConditions
       ? ([
           [
@@ -152,6 +156,8 @@ export async function loadUnetPipeline(
     decode: (latents, { latent }, options) => autoencoder.decode(latents, latent, options),
   });
 }
+
+const sizesWord = (hasSizes: boolean) => (hasSizes ? 'text_time' : 'none');
 
 function makesOf({ videoHeadDim, motionFrames }: UnetConfig): UnetKind['makes'] {
   if (videoHeadDim !== null) return 'clips';
