@@ -1,4 +1,12 @@
 export {
+  type ClipVisionConfig,
+  clipImageTokens,
+  parseClipVisionConfig,
+} from './clip-vision/config.js';
+export { type ClipVisionOptions, clipVisionEncoder } from './clip-vision/model.js';
+export { type ClipImagePacking, packClipImages } from './clip-vision/pack.js';
+export { clipVisionCheckpoint } from './clip-vision/weights.js';
+export {
   type CogvideoxConfig,
   type CogvideoxPositions,
   parseCogvideoxConfig,
