@@ -15,6 +15,8 @@ export interface GrowingPlan {
   /** Compiles a plan that takes these sizes, where there is none yet. */
   reserve(sizes: Sizes): Promise<void>;
   run(buffers: RunBuffers, sizes: Sizes, options?: RunOptions): Promise<void>;
+  /** Runs that are queued are still done; a later one compiles the plan again. */
+  dispose(): void;
 }
 
 export function growingPlan(
@@ -55,6 +57,10 @@ export function growingPlan(
       // Nothing may come between the check and the run: another call might dispose of the plan.
       while (!plan || !fits(sizes)) await reserve(sizes);
       await plan.run(buffers, sizes, options);
+    },
+    dispose() {
+      plan?.dispose();
+      plan = undefined;
     },
   };
 }

@@ -27,6 +27,7 @@ export {
 export { type DeviceOptions, devices, fastestPrecision, openDevice } from './device.js';
 export { findNonFinite } from './find-non-finite.js';
 export { type GrowingPlan, growingPlan } from './growing-plan.js';
+export { lowRankBranches } from './low-rank-branches.js';
 export { type LowRankUpdate, mergedWeights } from './merged-weights.js';
 export { type RenamedPart, renamedWeights } from './renamed-weights.js';
 export { type ResolvedPart, resolveWeights } from './resolve-weights.js';

@@ -5,7 +5,7 @@ import { perDeviceInTurn } from './per-device.js';
 import { toFloat32 } from './stored-dtype.js';
 import { upload } from './transfer.js';
 import {
-  readValues,
+  readTensor,
   type StoredTensor,
   type WeightStore,
   type Weights,
@@ -129,7 +129,7 @@ async function factorsOf(count: number, width: number, updates: readonly LowRank
   for (const update of updates) {
     const { from, at, rows, scale } = update;
     const own = update.down.shape[0];
-    const [a, b] = [await valuesOf(update.down), await valuesOf(update.up)];
+    const [a, b] = [await readTensor(update.down), await readTensor(update.up)];
     for (let r = 0; r < own; r++) {
       for (let k = 0; k < width; k++) down[k * rank + before + r] = a[r * width + k];
       for (let row = 0; row < rows; row++)
@@ -138,9 +138,4 @@ async function factorsOf(count: number, width: number, updates: readonly LowRank
     before += own;
   }
   return { up, down, rank };
-}
-
-function valuesOf(tensor: StoredTensor): Promise<Float32Array> {
-  const tensors = new Map([[tensor.name, tensor]]);
-  return readValues({ name: tensor.store.name, tensors, metadata: new Map() }, tensor.name);
 }

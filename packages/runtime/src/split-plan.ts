@@ -23,6 +23,8 @@ export interface SplitPlan {
     sizes: Sizes,
     options?: RunOptions,
   ): Promise<void>;
+  /** Runs that are queued are still done. */
+  dispose(): void;
 }
 
 /**
@@ -43,11 +45,12 @@ export function splitPlan(
     const plan = growingPlan(device, part, weights, options);
     const named = (names: readonly { readonly name: string }[], buffers: Buffers) =>
       Object.fromEntries(names.map(({ name }) => [name, buffers[name]]));
-    return (buffers: Buffers, sizes: Sizes, options?: RunOptions) => {
+    const run = (buffers: Buffers, sizes: Sizes, options?: RunOptions) => {
       const given = { inputs: named(part.inputs, buffers), outputs: named(part.outputs, buffers) };
       const own = Object.fromEntries(part.symbols.map((name) => [name, sizes[name]]));
       return plan.run(given, own, options);
     };
+    return { run, dispose: plan.dispose };
   };
   const runners = { first: runner(first), rest: runner(rest), last: runner(last) };
   const tokens = first.outputs[0].tensor;
@@ -62,7 +65,10 @@ export function splitPlan(
         last: buffer(tokens),
       };
     },
-    run: (part, buffers, sizes, options) => runners[part](buffers, sizes, options),
+    run: (part, buffers, sizes, options) => runners[part].run(buffers, sizes, options),
+    dispose() {
+      for (const { dispose } of Object.values(runners)) dispose();
+    },
   };
 }
 

@@ -130,8 +130,13 @@ export async function readStored(weights: Weights, name: string): Promise<Uint8A
 
 /** Reads one tensor's values as float32, whatever it is stored in; integers and F64 are rounded. */
 export async function readValues(weights: Weights, name: string): Promise<Float32Array> {
-  const { dtype, store } = storedTensor(weights, name);
-  const values = toFloat32(dtype, await readStored(weights, name));
+  return readTensor(storedTensor(weights, name));
+}
+
+/** {@link readValues} of a tensor at hand. */
+export async function readTensor(tensor: StoredTensor): Promise<Float32Array> {
+  const { name, dtype, store, offset, bytes } = tensor;
+  const values = toFloat32(dtype, await store.read(offset, bytes));
   if (values) return values;
   const message = `dtype of "${name}" in ${store.name} must be = one with values, got ${dtype}`;
   throw new TubeletError('UNSUPPORTED', 'weights', message);

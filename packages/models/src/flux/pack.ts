@@ -1,9 +1,7 @@
-import { type Refuse, refusalBy } from '../bad-input.js';
+import { TubeletError } from '@tubelet/graph';
 import { imagePlaces, packJoint } from '../joint-pack.js';
 import { partOf, segmentTable } from '../packing.js';
 import type { FluxConfig } from './config.js';
-
-const fail: Refuse = refusalBy('flux');
 
 /** One image of a run. */
 export interface FluxImage {
@@ -104,4 +102,8 @@ function rotaryTables(
     }
   });
   return { cos, sin };
+}
+
+function fail(what: string, expected: string, got: string | number): never {
+  throw new TubeletError('BAD_INPUT', 'flux', `${what} must be = ${expected}, got ${got}`);
 }

@@ -1,13 +1,6 @@
 import { TubeletError } from '@tubelet/graph';
 import type { ClipSize } from '../packing.js';
-import {
-  dividedTile,
-  inLatents,
-  inPixels,
-  planTilesOrWhole,
-  type TilePlan,
-  type TileSize,
-} from '../vae/tiles.js';
+import { planTilesOrWhole, scaledTile, type TilePlan, type TileSize } from '../vae/tiles.js';
 import { type HunyuanVaeConfig, spaceFactorOf, timeFactor } from './config.js';
 
 /** Tiles of diffusers' `enable_tiling`, in pictures and pixels; a tile begins every stride. */
@@ -45,34 +38,36 @@ export interface HunyuanTilePlan {
 /** Parts of latents [frames, height, width, z] for the decoder. A clip that is small enough is one part. */
 export function planHunyuanDecode(
   config: HunyuanVaeConfig,
-  clip: ClipSize,
+  { frames, height, width }: ClipSize,
   tile: HunyuanTileSize = hunyuanTileSize,
 ): HunyuanTilePlan {
   const factor = spaceFactorOf(config);
-  const latents = tileInLatents(tile, factor);
+  const latents = inLatents(tile, factor);
+  const result = { height: height * factor, width: width * factor };
   return {
-    time: planSpans(clip.frames, latents, 1 + (clip.frames - 1) * timeFactor, tile),
-    space: planTilesOrWhole(clip, latents, inPixels(clip, factor), tile),
+    time: planSpans(frames, latents, 1 + (frames - 1) * timeFactor, tile),
+    space: planTilesOrWhole({ height, width }, latents, result, tile),
   };
 }
 
 /** Parts of pictures [frames, height, width, C] for the encoder with `tile: true`. A clip that is small enough is one part. */
 export function planHunyuanEncode(
   config: HunyuanVaeConfig,
-  clip: ClipSize,
+  { frames, height, width }: ClipSize,
   tile: HunyuanTileSize = hunyuanTileSize,
 ): HunyuanTilePlan {
   const factor = spaceFactorOf(config);
-  const latents = tileInLatents(tile, factor);
+  const latents = inLatents(tile, factor);
+  const result = { height: Math.floor(height / factor), width: Math.floor(width / factor) };
   return {
-    time: planSpans(clip.frames, tile, 1 + Math.floor((clip.frames - 1) / timeFactor), latents),
-    space: planTilesOrWhole(clip, tile, inLatents(clip, factor), latents),
+    time: planSpans(frames, tile, 1 + Math.floor((frames - 1) / timeFactor), latents),
+    space: planTilesOrWhole({ height, width }, tile, result, latents),
   };
 }
 
-function tileInLatents(tile: HunyuanTileSize, factor: number): HunyuanTileSize {
+function inLatents(tile: HunyuanTileSize, factor: number): HunyuanTileSize {
   return {
-    ...dividedTile(tile, factor),
+    ...scaledTile(tile, 1 / factor),
     minFrames: Math.floor(tile.minFrames / timeFactor),
     strideFrames: Math.floor(tile.strideFrames / timeFactor),
   };

@@ -1,9 +1,7 @@
-import { type Refuse, refusalBy } from '../bad-input.js';
+import { TubeletError } from '@tubelet/graph';
 import { type ImageSize, imageGeometry, partOf, segmentTable, startsOf } from '../packing.js';
 import type { VitConfig } from './config.js';
 import { vitPositions } from './positions.js';
-
-const fail: Refuse = refusalBy('vit');
 
 /** Images laid one after another: everything of {@link vit}'s inputs but the pixels. */
 export interface VitPacking {
@@ -76,4 +74,8 @@ export function packVit(
       ),
     },
   };
+}
+
+function fail(what: string, expected: string, got: string | number): never {
+  throw new TubeletError('BAD_INPUT', 'vit', `${what} must be = ${expected}, got ${got}`);
 }

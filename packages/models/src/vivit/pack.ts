@@ -1,8 +1,6 @@
-import { type Refuse, refusalBy } from '../bad-input.js';
+import { TubeletError } from '@tubelet/graph';
 import { partOf, segmentTable, startsOf } from '../packing.js';
 import { inputName, type VivitConfig } from './config.js';
-
-const fail: Refuse = refusalBy('vivit');
 
 /** Position tables of a checkpoint, with a row for the class token first where the model has one. */
 export interface VivitTables {
@@ -133,4 +131,8 @@ function axisInputs({ frames, rows, columns }: TubeletGrid, clips: number) {
       }),
     },
   };
+}
+
+function fail(what: string, expected: string, got: number): never {
+  throw new TubeletError('BAD_INPUT', 'vivit', `${what} must be = ${expected}, got ${got}`);
 }

@@ -20,6 +20,8 @@ export interface DenoiserFamily<Config> {
 export interface Denoiser<Config> {
   readonly config: Config;
   readonly weights: Weights;
+  /** The names of the model's authors, where its LoRAs may have them. */
+  readonly originals?: OriginalNames | undefined;
   readonly schedulerConfig: SchedulerConfig;
 }
 
@@ -41,7 +43,7 @@ export async function openDenoiser<Config>(
   const config = family.parseConfig(json);
   family.chooseScheduler(schedulerConfig, undefined);
   const checkpoint = family.checkpoint(config);
-  const names = family.originalNames?.(config);
-  const weights = await openTransformerWeights(folder, files, checkpoint, names, part);
-  return { config, weights, schedulerConfig };
+  const originals = family.originalNames?.(config);
+  const weights = await openTransformerWeights(folder, files, checkpoint, originals, part);
+  return { config, weights, originals, schedulerConfig };
 }

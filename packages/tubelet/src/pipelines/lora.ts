@@ -10,7 +10,7 @@ import {
 } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 
-/** A LoRA to merge when a model is loaded. */
+/** A LoRA: merged when a model is loaded, or of one request. */
 export interface Lora {
   /** A safetensors file with the names of diffusers, of the model's authors, or of kohya's scripts. */
   readonly path: string;
@@ -36,27 +36,50 @@ const endings: readonly (readonly [RegExp, keyof Update])[] = [
 const beginnings =
   /^(base_model\.model\.|transformer\.|model\.diffusion_model\.|diffusion_model\.|unet\.|lora_unet_|lora_transformer_)*/;
 
+/** What LoRAs add to each tensor, by its name. */
+export type LoraUpdates = ReadonlyMap<string, readonly LowRankUpdate[]>;
+
+/** @throws TubeletError BAD_INPUT naming what is wrong */
+export function checkLoras(loras: readonly Lora[]): void {
+  if (!Array.isArray(loras)) throw bad('BAD_INPUT', 'loras', 'a list', typeof loras);
+  for (const lora of loras as readonly Partial<Lora>[]) {
+    const { path, scale = 1, ...others } = lora ?? {};
+    if (typeof path !== 'string') throw bad('BAD_INPUT', 'path', 'a file', typeof path);
+    if (!Number.isFinite(scale)) throw bad('BAD_INPUT', 'scale', 'a number', scale);
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined) throw bad('BAD_INPUT', 'options', 'path, scale', unknown);
+  }
+}
+
+/** Merges LoRAs into a transformer's weights: W + scale · alpha / rank · up · down. See {@link readLoras}. */
+export async function mergeLoras(
+  weights: Weights,
+  loras: readonly Lora[],
+  originals?: OriginalNames,
+): Promise<Weights> {
+  return mergedWeights(weights, await readLoras(weights, loras, originals));
+}
+
 /**
- * Merges LoRAs into a transformer's weights: W + scale · alpha / rank · up · down. kohya writes names with _ for every dot, so
- * names are compared that way.
+ * Finds the layers that LoRAs change. kohya writes names with _ for every dot, so names are compared that way.
  *
  * @param originals the names of the model's authors, beside ours
  * @throws TubeletError BAD_INPUT, IO, and BAD_WEIGHT that lists what maps to no layer or does not fit it, the first ten of each
  */
-export async function mergeLoras(
+export async function readLoras(
   weights: Weights,
   loras: readonly Lora[],
   originals: OriginalNames = new Map(),
-): Promise<Weights> {
+): Promise<LoraUpdates> {
+  checkLoras(loras);
   const layers = layersOf(weights, originals);
   const updates = new Map<string, LowRankUpdate[]>();
   for (const { path, scale = 1 } of loras) {
-    if (!Number.isFinite(scale)) throw bad('BAD_INPUT', 'scale', 'a number', scale);
     const file = await openWeights(path);
     for (const [name, list] of await updatesOf(file, scale, layers, weights))
       updates.set(name, [...(updates.get(name) ?? []), ...list]);
   }
-  return mergedWeights(weights, updates);
+  return updates;
 }
 
 /** What each layer's weight is here, by its name with _ for dots. */

@@ -24,8 +24,6 @@ export interface Pipeline extends AsyncDisposable {
   readonly defaults: GenerationDefaults;
   /** Whether `image` can be given. */
   readonly takesImage: boolean;
-  /** Whether `lastImage` can be given. */
-  readonly takesLastImage: boolean;
   /**
    * Makes a video, or an image as a video of one frame. Several calls at once share the device, step by step; each gives the
    * bytes it would give alone.
@@ -101,8 +99,6 @@ export interface Family<Condition> {
   readonly defaults: GenerationDefaults;
   /** Options that only some pipelines take, and this one does. */
   readonly takes: readonly (keyof GenerateRequest)[];
-  /** Those of `takes` that it cannot do without. @defaultValue none */
-  readonly needs?: readonly (keyof GenerateRequest)[];
   readonly sizes: SizeRules;
   /** Of all parts. */
   readonly weights: readonly Weights[];
@@ -134,7 +130,7 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
   const { device, math, defaults, takes, prompts, transformer } = family;
 
   const check = (request: GenerateRequest) => {
-    const given = checkRequest(request, defaults, family.sizes, takes, family.needs);
+    const given = checkRequest(request, defaults, family.sizes, takes);
     const guided = family.isGuided?.(request) ?? given.guided;
     const checked = { ...given, guided };
     if (request.cache?.kind === 'first-block') splitOf(transformer);
@@ -149,7 +145,6 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
   return {
     defaults,
     takesImage: takes.includes('image'),
-    takesLastImage: takes.includes('lastImage'),
     check: (request) => check(request).checked,
     async generate(request) {
       const { signal } = request;
@@ -158,17 +153,19 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
       const { branches, warnings } = await family.condition(request, checked);
       const held = await family.hold?.(request, checked);
       const given = [checked, branches, held] as const;
-      const latents = await denoiseLatents({ device, math }, request, checked, {
-        schedule,
-        guidance: guidanceOf(request, checked),
-        model: {
-          whole: async () => transformer.prepare(await family.prepare(...given)),
-          split: async () => splitOf(transformer)(await family.prepare(...given)),
-        },
-        channels: family.sizes.latentChannels,
-        predictions: family.predictions ?? 1,
-        held,
-      });
+      const latents = await transformer.withLoras(request.loras ?? [], (transformer) =>
+        denoiseLatents({ device, math }, request, checked, {
+          schedule,
+          guidance: guidanceOf(request, checked),
+          model: {
+            whole: async () => transformer.prepare(await family.prepare(...given)),
+            split: async () => splitOf(transformer)(await family.prepare(...given)),
+          },
+          channels: family.sizes.latentChannels,
+          predictions: family.predictions ?? 1,
+          held,
+        }),
+      );
       await requireFinite(family.weights, latents);
       const frames = await decodeFrames(family, request, checked, latents);
       const { width, height, fps, seed } = checked;

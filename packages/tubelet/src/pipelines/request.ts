@@ -3,6 +3,7 @@ import type { ImageSize } from '@tubelet/models';
 import { TubeletError } from '../errors.js';
 import type { ImageSource } from '../media/index.js';
 import type { GenerationDefaults } from './generation-defaults.js';
+import { checkLoras, type Lora } from './lora.js';
 import type { LatentSize } from './model-calls.js';
 import type { SchedulerConfig, SchedulerName } from './scheduler.js';
 import type { RgbValues } from './video.js';
@@ -20,11 +21,6 @@ export interface GenerateRequest {
    * the size.
    */
   readonly image?: ImageSource | RgbValues;
-  /**
-   * Wan 2.1 FLF2V, which needs one, and Wan 2.2 I2V-A14B: the last frame, made to fit like the first one. The video leads from one
-   * to the other, in 5 frames or more.
-   */
-  readonly lastImage?: ImageSource | RgbValues;
   /** Pixels; multiples of what the autoencoder and the patches need, in Wan models of 16 too. */
   readonly width?: number;
   readonly height?: number;
@@ -41,11 +37,6 @@ export interface GenerateRequest {
   readonly steps?: number;
   /** 1 or less is no guidance, at half the cost. */
   readonly guidanceScale?: number;
-  /**
-   * Wan 2.2 of two experts: the scale of the second one, of the low noise. Only where `guidanceScale` asks for guidance.
-   * @defaultValue `guidanceScale`
-   */
-  readonly guidanceScale2?: number;
   /**
    * LTX-Video with a decoder that is told a timestep: that timestep, 0 to 1. @defaultValue 0
    */
@@ -92,6 +83,12 @@ export interface GenerateRequest {
    * @defaultValue off
    */
   readonly cache?: StepCacheOptions;
+  /**
+   * LoRAs of this request alone, beside those that were merged when the model was loaded: the first request with some costs a
+   * compilation of the transformer, the four latest sets stay.
+   * @defaultValue none
+   */
+  readonly loras?: readonly Lora[];
   /** 0 to 2^53 - 1; the same seed gives the same video. @defaultValue a random one below 2^32 */
   readonly seed?: number;
   /** Starting noise [channels, frames, height, width] instead of the seed's. */
@@ -182,7 +179,6 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   classLabel: true,
   negativePrompt: true,
   image: true,
-  lastImage: true,
   width: true,
   height: true,
   numFrames: true,
@@ -194,7 +190,6 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   clipSkip: true,
   sizeConditions: true,
   negativeSizeConditions: true,
-  guidanceScale2: true,
   trueGuidanceScale: true,
   dynamicGuidance: true,
   guidanceChannels: true,
@@ -202,6 +197,7 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   decodeNoiseScale: true,
   scheduler: true,
   cache: true,
+  loras: true,
   seed: true,
   latents: true,
   tiling: true,
@@ -219,6 +215,7 @@ const common: readonly (keyof GenerateRequest)[] = [
   'guidanceScale',
   'scheduler',
   'cache',
+  'loras',
   'seed',
   'latents',
   'tiling',
@@ -229,7 +226,6 @@ const common: readonly (keyof GenerateRequest)[] = [
 
 /**
  * @param takes options that not every model takes, and this one does
- * @param needs options that this model cannot do without
  * @throws TubeletError BAD_INPUT that names the value, and the nearest that would do
  */
 export function checkRequest(
@@ -237,13 +233,10 @@ export function checkRequest(
   defaults: GenerationDefaults,
   rules: SizeRules,
   takes: readonly (keyof GenerateRequest)[],
-  needs: readonly (keyof GenerateRequest)[] = [],
 ): CheckedRequest {
   const unknown = Object.keys(request).filter((name) => !Object.hasOwn(options, name));
   require(unknown.length === 0, 'options', Object.keys(options).join(', '), unknown.join(', '));
   requireTaken(request, takes);
-  for (const name of needs)
-    require(request[name] !== undefined, name, 'given for this model', 'none');
   for (const [name, text] of Object.entries({
     prompt: takes.includes('prompt') ? request.prompt : '',
     negativePrompt: request.negativePrompt ?? '',
@@ -252,10 +245,11 @@ export function checkRequest(
   const { width = defaults.width, height = defaults.height } = request;
   const { numFrames = defaults.numFrames, fps = defaults.fps, steps = defaults.steps } = request;
   const { guidanceScale = defaults.guidanceScale, seed = randomSeed(), latents } = request;
-  const { guidanceScale2 = 0, trueGuidanceScale = 1, decodeTimestep = 0 } = request;
+  const { trueGuidanceScale = 1, decodeTimestep = 0 } = request;
   const { decodeNoiseScale = decodeTimestep, guidanceRescale = 0 } = request;
 
   if (request.cache !== undefined) checkStepCache(request.cache);
+  if (request.loras !== undefined) checkLoras(request.loras);
   const [patchT, patchH, patchW] = rules.patchSize;
   const asked = { width, height };
   if (rules.denoisedSize) for (const [name, side] of Object.entries(asked)) requireSide(name, side);
@@ -266,8 +260,7 @@ export function checkRequest(
   requireFrames(numFrames, rules.time, patchT, rules.maxFrames ?? 100_000);
   require(Number.isFinite(fps) && fps > 0 && fps <= 1000, 'fps', 'above 0 and at most 1000', fps);
   require(isWhole(steps, 1, mostSteps), 'steps', `1 to ${mostSteps}`, steps);
-  const scales = { guidanceScale, guidanceScale2, trueGuidanceScale };
-  for (const [name, scale] of Object.entries(scales))
+  for (const [name, scale] of Object.entries({ guidanceScale, trueGuidanceScale }))
     require(Number.isFinite(scale) && scale >= 0, name, 'a number from 0', scale);
   for (const [name, value] of Object.entries({ decodeTimestep, decodeNoiseScale, guidanceRescale }))
     require(value >= 0 && value <= 1, name, 'a number from 0 to 1', value);

@@ -62,7 +62,9 @@ export async function openModel(
 }
 
 /** A transformer in three parts. @throws TubeletError UNSUPPORTED where it has none */
-export function splitOf(transformer: Transformer): NonNullable<ReturnType<Transformer['split']>> {
+export function splitOf(
+  transformer: Pick<Transformer, 'split'>,
+): NonNullable<ReturnType<Transformer['split']>> {
   const split = transformer.split();
   if (split) return split;
   const message = 'kind must be = taylor for this model, got first-block';

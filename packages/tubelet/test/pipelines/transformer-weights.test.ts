@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { modelDirectory } from '@tubelet/model-sprites';
 import { parseWanConfig, wanOriginalNames } from '@tubelet/models';
-import { type LoadOptions, loadPipeline } from 'tubelet';
+import { type GenerateRequest, type LoadOptions, loadPipeline } from 'tubelet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gguf, safetensors, type Tensors, tensorsOf } from './weight-files.js';
 
@@ -143,6 +143,63 @@ describe('loras', () => {
     expect(meanDifference(both, await mergedByHand(0.5))).toBeLessThan(1e-5);
     expect(await latentsOf({ loras: [{ path, scale: 0 }] })).toEqual(plain);
     expect(await latentsOf({ loras: [] })).toEqual(plain);
+  });
+
+  it('of a request are those merged at load, beside requests without or with others, and with a step cache', async () => {
+    const other = 'blocks.1.ffn.net.0.proj';
+    const wide = 2 * ours[`${other}.weight`]!.shape[0]!;
+    const both = {
+      [`${layer}.lora_A.weight`]: down,
+      [`${layer}.lora_B.weight`]: up,
+      [`${other}.lora_A.weight`]: down,
+      [`${other}.lora_B.weight`]: {
+        shape: [wide / 2, rank],
+        data: wave((wide * rank) / 2, 0.9),
+      },
+      'patch_embedding.lora_A.weight': {
+        shape: [1, ours['patch_embedding.weight']!.data.length / size],
+        data: wave(ours['patch_embedding.weight']!.data.length / size, 0.4),
+      },
+      'patch_embedding.lora_B.weight': { shape: [size, 1], data: wave(size, 0.2) },
+    };
+    const path = await put('request.safetensors', safetensors(both));
+    const merged = await latentsOf({ loras: [{ path, scale: 0.25 }] });
+    await using pipe = await loadPipeline(modelDirectory, { threads: 2, dtype: 'f32' });
+    const request = { prompt: 'a man in a green shirt', steps: 2, numFrames: 1, seed: 3 };
+    const run = async (scale?: number, change: Partial<GenerateRequest> = {}) => {
+      const loras = scale === undefined ? {} : { loras: [{ path, scale }] };
+      return (await pipe.generate({ ...request, ...loras, ...change })).latents;
+    };
+    const cache = { kind: 'first-block', threshold: 0 } as const;
+    const [changed, plain2, stronger, cached] = await Promise.all([
+      run(0.25),
+      run(),
+      run(0.5),
+      run(0.25, { cache }),
+    ]);
+    expect(plain2).toEqual(plain);
+    expect(meanDifference(changed!, plain)).toBeGreaterThan(1e-3);
+    expect(meanDifference(changed!, merged)).toBeLessThan(1e-5);
+    expect(meanDifference(stronger!, changed!)).toBeGreaterThan(1e-3);
+    expect(cached).toEqual(changed);
+    expect(await run(0.25)).toEqual(changed);
+    // More sets than stay: the first is made anew.
+    for (const scale of [0.1, 0.2, 0.3, 0.4]) await run(scale);
+    expect(await run(0.25)).toEqual(changed);
+    expect(await run()).toEqual(plain);
+  });
+
+  it('of a request are refused as those at load are', async () => {
+    const path = await put('none.safetensors', safetensors({ 'other.lora_A.weight': down }));
+    await using pipe = await loadPipeline(modelDirectory, { threads: 1, dtype: 'f32' });
+    const of = (loras: unknown) => pipe.generate({ prompt: '', loras } as GenerateRequest);
+    await expect(of([{ path }])).rejects.toThrow(/1 that map to no layer: other\.lora_A\.weight/);
+    await expect(of([{ path: `${path}.none` }])).rejects.toMatchObject({ code: 'IO' });
+    await expect(of([{ path, scale: '1' }])).rejects.toThrow(/scale must be = a number, got 1/);
+    await expect(of([{ path, weight: 1 }])).rejects.toThrow(
+      /options must be = path, scale, got weight/,
+    );
+    await expect(of(path)).rejects.toThrow(/loras must be = a list, got string/);
   });
 
   it('are merged into a transformer from a quantised file', async () => {

@@ -163,6 +163,9 @@ describe.for(Object.keys(kinds) as Kind[])('%s', (kind) => {
     }
     expect(results[0]).toBe(results[1]);
     expect(results[0]).not.toBe(latents.join());
+    await using unmerged = await loadPipeline(pathOf(kind), { dtype: 'f32' });
+    const asked = await unmerged.generate({ ...request, loras: [{ path }] });
+    expect(asked.latents.join()).toBe(results[0]);
     await writeFile(path, safetensors({ 'lora_te_layers_0.lora_up.weight': values([1, 1], 1) }));
     await expect(loadPipeline(pathOf(kind), { loras: [{ path }] })).rejects.toThrow(
       /1 that map to no layer: lora_te_layers_0/,

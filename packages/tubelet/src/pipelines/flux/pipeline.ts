@@ -55,7 +55,7 @@ export async function loadFluxPipeline(
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
   const maxLength = textLength(maxSequenceLength ?? defaults.maxSequenceLength ?? 512);
-  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+  const { config, weights, originals, schedulerConfig } = await openDenoiser(folder, files, {
     parseConfig: parseFluxConfig,
     checkpoint: fluxCheckpoint,
     originalNames: fluxOriginalNames,
@@ -77,6 +77,7 @@ export async function loadFluxPipeline(
   const math = latentMath(device);
   const transformer = transformerOn(device, math, graph, weights, {
     precision: dtypes.transformer,
+    originals,
   });
 
   return createPipeline<EncodedPrompt>({

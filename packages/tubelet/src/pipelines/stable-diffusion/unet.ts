@@ -9,7 +9,8 @@ import {
 import { type Device, openWeights, type Precision, type Weights } from '@tubelet/runtime';
 import { type Denoiser, openDenoiser } from '../denoiser.js';
 import { mergeLoras } from '../lora.js';
-import { prepareCalls } from '../model-calls.js';
+import { loraSets } from '../lora-sets.js';
+import { type PreparedInputs, prepareCalls } from '../model-calls.js';
 import { componentClass, type ModelFolder, requireCheckpoint } from '../model-folder.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { sizedPlans } from '../sized-plans.js';
@@ -83,13 +84,22 @@ export function unetOn(
     const texts = Array<number>(clips).fill(textTokens);
     return unet(config, { ...size, textTokens: texts }, { channelsFirst: true });
   };
-  const planFor = sizedPlans(device, weights, build, { precision });
+  const plansOf = (weights: Weights) => {
+    const planFor = sizedPlans(device, weights, build, { precision });
+    return {
+      async prepare(inputs: PreparedInputs) {
+        const plan = await planFor(sizeOf(inputs.sizes));
+        return prepareCalls(plan, { ...inputs, sizes: {} });
+      },
+      split: () => undefined,
+    };
+  };
+  const whole = plansOf(weights);
+  // Merged once for all sizes: a U-Net has a graph for each.
+  const sets = loraSets(async (loras) => plansOf(await mergeLoras(weights, loras)));
   return {
-    async prepare(inputs) {
-      const plan = await planFor(sizeOf(inputs.sizes));
-      return prepareCalls(plan, { ...inputs, sizes: {} });
-    },
-    split: () => undefined,
+    ...whole,
+    withLoras: (loras, work) => (loras.length === 0 ? work(whole) : sets.lend(loras, work)),
   };
 }
 
