@@ -55,7 +55,7 @@ export function caseLines(output: string): CaseLine[] {
 
 /** Kernels that multiply in another type than f32 say so at the end of their name. */
 function dtypeOf({ kernel }: CaseLine): string {
-  return /\.(bf16|int8)$/.exec(kernel)?.[1] ?? 'f32';
+  return /[._](bf16|int8)$/.exec(kernel)?.[1] ?? 'f32';
 }
 
 function bytesOf({ gbs, ms }: CaseLine): number {

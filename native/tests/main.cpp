@@ -5,6 +5,7 @@
 #include "tests/device.h"
 #include "tests/options.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -16,19 +17,32 @@ namespace amx_emulated {
 extern const KernelList *const kernel_table[];
 }
 #endif
+#if defined(TUBELET_AMX_TRAPPED)
+namespace amx {
+extern const KernelList *const kernel_table[];
+}
+extern void trap_tiles();
+#endif
 
 namespace {
 
-/// Those that the CPU offers; where AVX-512 BF16 runs, so does everything of AMX but the tiles, which are
-/// emulated.
-std::vector<IsaLevel> cpu_levels() {
+/// Those that the CPU offers. Where AVX-512 BF16 runs, so does all of AMX but the tiles: their
+/// instructions are emulated in the source or, if one asks for it, where they trap.
+std::vector<IsaLevel> cpu_levels(const Options &options) {
   std::vector<IsaLevel> levels = isa_levels();
+  const auto narrow = std::find_if(levels.begin(), levels.end(), [](const IsaLevel &level) {
+    return level.name == std::string("avx512_bf16") && level.refused.empty();
+  });
+  if (narrow == levels.end() || options.bench)
+    return levels;
+#if defined(TUBELET_AMX_TRAPPED)
+  if (options.isa == "amx_trapped") {
+    trap_tiles();
+    return {{"amx_trapped", amx::kernel_table, ""}};
+  }
+#endif
 #if defined(TUBELET_AMX_EMULATED)
-  for (size_t i = 0; i < levels.size(); i++)
-    if (levels[i].name == std::string("avx512_bf16") && levels[i].refused.empty()) {
-      levels.insert(levels.begin() + long(i), {"amx_emulated", amx_emulated::kernel_table, ""});
-      break;
-    }
+  levels.insert(narrow, {"amx_emulated", amx_emulated::kernel_table, ""});
 #endif
   return levels;
 }
@@ -40,7 +54,7 @@ std::vector<IsaLevel> levels_of(const Options &options) {
   const bool is_cpu = options.device.empty();
   if (!is_cpu)
     levels.push_back(device_level(options.device));
-  for (const IsaLevel &level : cpu_levels())
+  for (const IsaLevel &level : cpu_levels(options))
     if (level.refused.empty() && ((is_cpu && options.isa.empty()) || options.isa == level.name))
       levels.push_back(level);
   return levels;
@@ -101,6 +115,8 @@ int run(const Options &options) {
   int failures = test_cases(cases, options) + test_company(cases, options);
   if (options.op.empty() || options.op == "normal")
     failures += test_normal(options);
+  if (options.op.empty())
+    failures += test_amx();
   failures += test_checks(options);
   std::printf("conformance: %zu cases, %zu levels, %d failures\n", cases.size(),
               levels_of(options).size(), failures);

@@ -25,6 +25,7 @@ int test_cases(const std::vector<Case> &cases, const Options &options);
 int test_company(const std::vector<Case> &cases, const Options &options);
 int test_normal(const Options &options);
 int test_checks(const Options &options);
+int test_amx();
 void bench_cases(const std::vector<Case> &cases, const Options &options);
 
 } // namespace tubelet

@@ -42,6 +42,17 @@ describe('native conformance', () => {
     expect(output).toMatch(/^conformance: .* 0 failures$/m);
   });
 
+  // The objects of level amx themselves, their instructions done where they trap.
+  it('compiled tiles of AMX', async ({ skip }) => {
+    const compiler = readFileSync(join(root, 'build/CMakeCache.txt'), 'utf8');
+    if (!compiler.includes('TUBELET_COMPILER_HAS_AMX:INTERNAL=1')) skip('no AMX in the compiler');
+    if (!output.includes(' amx_emulated:')) skip('no AVX-512 BF16, which the level needs besides');
+    const args = ['--isa', 'amx_trapped', '--small'];
+    const lines = await runQuietly('amx', join(root, conformance), args);
+    expect(lines).toMatch(/^conformance: .*, 1 levels, 0 failures$/m);
+    expect(lines).toMatch(/^ok linear\.amx_int8 amx_trapped: /m);
+  }, 60_000);
+
   it('exports no symbol that another instruction set could take', async () => {
     const build = join(root, 'build');
     await runQuietly('symbols', 'ctest', [
