@@ -28,12 +28,11 @@ export async function tubelet(...args: readonly string[]): Promise<Outcome> {
   return { code, ...text };
 }
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const register = new URL('sources/register.mjs', import.meta.url).href;
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
-/** Starts a command line in a process of its own. */
+/** Starts a command line in a process of its own, on the built packages. */
 export function startTubelet(folder: string, ...args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ['-C', '@tubelet/source', '--import', register, main, ...args], {
+  return spawn(process.execPath, [main, ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000,
