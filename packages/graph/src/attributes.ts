@@ -1,5 +1,6 @@
 import { check } from './error.js';
 
+/** What an attribute may be. */
 export type AttributeValue = number | string | boolean;
 
 /** One attribute of an op: its type for people and for TypeScript, and its default if it has one. */

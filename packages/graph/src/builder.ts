@@ -25,6 +25,7 @@ export interface Node {
   readonly output: Tensor;
 }
 
+/** What a graph gives, by name. */
 export interface GraphOutput {
   readonly name: string;
   readonly tensor: Tensor;
@@ -33,6 +34,7 @@ export interface GraphOutput {
 /** Where a transformer may be cut: before its first block, after it, and after its last one. */
 export type CutName = 'embedded' | 'first' | 'last';
 
+/** A place where {@link splitGraph} cuts. */
 export interface Cut {
   readonly tensor: Tensor;
   /** i32, which of its rows are meant; all. */
@@ -57,6 +59,7 @@ export interface Graph {
   readonly bytes: Uint8Array;
 }
 
+/** How a weight stands in the checkpoint. */
 export interface WeightOptions {
   /** Shape in the checkpoint where it differs, with the same number of elements. */
   readonly storedShape?: readonly number[];

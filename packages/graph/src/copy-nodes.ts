@@ -14,6 +14,7 @@ export interface NodeCopies {
   shape(shape: Shape): Shape;
 }
 
+/** Copies nodes of `source` into `g`. */
 export function nodeCopies(g: GraphBuilder, source: Graph): NodeCopies {
   const copies = new Map<number, Tensor>();
   const requests = new Map(source.weights.map((request) => [request.name, request]));

@@ -1,6 +1,7 @@
 /** Data types in wire order: a type's number on the wire is its place here. */
 export const dtypes = ['f32', 'f16', 'bf16', 'i32', 'u8', 'i8'] as const;
 
+/** A data type by name. */
 export type DType = (typeof dtypes)[number];
 
 /** Bytes of one element. */

@@ -13,6 +13,7 @@ import type { Tensor } from './tensor.js';
  * stays as it is for the life of a plan, or an i32 index tensor. `?` marks one that may be absent.
  */
 export type InputKind = 'activation' | 'weight' | 'index';
+/** The kind of an input, with `?` where it may be absent. */
 export type InputSpec = InputKind | `${InputKind}?`;
 
 /** One row of the table of ops as TypeScript sees it; the addon's `ops()` lists the same. */

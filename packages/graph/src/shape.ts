@@ -11,8 +11,10 @@ export interface SymbolicDim {
 /** One size of a shape; only the first one may be a symbol. */
 export type Dim = number | SymbolicDim;
 
+/** Sizes of a tensor's axes, the slowest first. */
 export type Shape = readonly Dim[];
 
+/** The most axes a tensor may have. */
 export const maxRank = 5;
 
 /** The wire's form of a dim: a fixed size as it is, symbol k as -1-k. */
@@ -20,14 +22,17 @@ export function encodeDim(dim: Dim): number {
   return typeof dim === 'number' ? dim : -1 - dim.index;
 }
 
+/** Whether two sizes are the same number or the same symbol. */
 export function sameDim(a: Dim, b: Dim): boolean {
   return encodeDim(a) === encodeDim(b);
 }
 
+/** Whether two shapes are the same, size by size. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, axis) => sameDim(dim, b[axis]));
 }
 
+/** A size as errors show it. */
 export function dimText(dim: Dim): string {
   return typeof dim === 'number' ? String(dim) : dim.symbol;
 }

@@ -5,6 +5,7 @@ import type { Shape } from './shape.js';
 /** Kinds in wire order. */
 export const tensorKinds = ['intermediate', 'input', 'weight', 'constant'] as const;
 
+/** Where a tensor's values come from. */
 export type TensorKind = (typeof tensorKinds)[number];
 
 /** A handle to a value of the graph being built: what it is, never where its bytes are. */

@@ -27,6 +27,7 @@ export interface Addon {
   devices(): string;
 }
 
+/** Which device is opened, and how much of it is used. */
 export interface DeviceOptions {
   readonly kind: 'cpu' | 'cuda';
   /** 1 to 1024; as many as the process may use. CPU only. */
@@ -102,6 +103,7 @@ export interface Buffer {
   [Symbol.dispose](): void;
 }
 
+/** An input, output or weight of a parsed graph. */
 export interface TensorDescription {
   readonly name: string;
   readonly dtype: DType;

@@ -17,6 +17,7 @@ export interface RunBuffers {
   readonly outputs: Readonly<Record<string, Buffer>>;
 }
 
+/** How a run can be stopped. */
 export interface RunOptions {
   /** Stops the run before its next node. */
   readonly signal?: AbortSignal;

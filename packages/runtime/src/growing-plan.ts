@@ -19,6 +19,7 @@ export interface GrowingPlan {
   dispose(): void;
 }
 
+/** Nothing is compiled before the first `reserve` or `run`. */
 export function growingPlan(
   device: Device,
   graph: Graph,

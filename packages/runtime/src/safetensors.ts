@@ -16,6 +16,7 @@ export interface SafetensorsEntry {
   readonly bytes: number;
 }
 
+/** A header: tensors and metadata by name. */
 export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
   readonly metadata: ReadonlyMap<string, string>;

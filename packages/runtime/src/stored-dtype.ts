@@ -24,8 +24,10 @@ export const storedBits = {
   C64: 64,
 } as const;
 
+/** A data type by the name files have for it. */
 export type StoredDType = keyof typeof storedBits;
 
+/** Whether a file may name this data type. */
 export function isStoredDType(name: string): name is StoredDType {
   return Object.hasOwn(storedBits, name);
 }

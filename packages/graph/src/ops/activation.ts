@@ -8,6 +8,7 @@ export const activationOp = defineOp({
   attributes: { kind: choice(['gelu_tanh', 'gelu_erf', 'quick_gelu', 'silu', 'relu', 'tanh']) },
 });
 
+/** What {@link activation} can apply. */
 export type ActivationKind = 'silu' | 'gelu_tanh' | 'gelu_erf' | 'quick_gelu' | 'relu' | 'tanh';
 
 /**

@@ -16,6 +16,7 @@ export const attentionOp = defineOp({
   attributes: { heads: integer(), scale: number(), causal: flag(false) },
 });
 
+/** Options of {@link attention}. */
 export interface AttentionOptions extends AttributeOptions<typeof attentionOp.attributes> {
   /** [B, heads], B odd and fixed: added by relative distance, entry (k - q) + (B - 1) / 2, counted from kStart and qStart. */
   readonly bias?: Tensor | undefined;

@@ -28,6 +28,7 @@ export const convolutionOp = defineOp({
   },
 });
 
+/** Options of {@link convolution}. */
 export interface ConvolutionOptions extends AttributeOptions<typeof convolutionOp.attributes> {
   /** [Co] */
   readonly bias?: Tensor | undefined;

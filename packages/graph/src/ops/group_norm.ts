@@ -10,6 +10,7 @@ export const groupNormOp = defineOp({
   attributes: { groups: integer(), epsilon: number(), activation: choice(activations, 'none') },
 });
 
+/** Options of {@link groupNorm}. */
 export interface GroupNormOptions extends AttributeOptions<typeof groupNormOp.attributes> {
   /** [C] */
   readonly weight?: Tensor;

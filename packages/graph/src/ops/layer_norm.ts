@@ -9,6 +9,7 @@ export const layerNormOp = defineOp({
   attributes: { epsilon: number(), groups: integer(1) },
 });
 
+/** Options of {@link layerNorm}. */
 export interface LayerNormOptions extends AttributeOptions<typeof layerNormOp.attributes> {
   /** [D], or [D / groups] for all groups alike. */
   readonly weight?: Tensor;

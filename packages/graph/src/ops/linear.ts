@@ -18,6 +18,7 @@ export const linearOp = defineOp({
   attributes: { activation: choice(activations, 'none'), gateColumn: integer(0) },
 });
 
+/** Options of {@link linear}. */
 export interface LinearOptions extends AttributeOptions<typeof linearOp.attributes> {
   /** [N] */
   readonly bias?: Tensor | undefined;

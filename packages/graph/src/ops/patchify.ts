@@ -15,6 +15,7 @@ export const patchifyOp = defineOp({
   },
 });
 
+/** Options of {@link patchify}. */
 export interface PatchifyOptions extends AttributeOptions<typeof patchifyOp.attributes> {
   /** Rows of the result, which the shapes cannot tell. */
   readonly tokens: Dim;

@@ -14,6 +14,7 @@ export const rmsNormOp = defineOp({
   },
 });
 
+/** Options of {@link rmsNorm}. */
 export interface RmsNormOptions extends AttributeOptions<typeof rmsNormOp.attributes> {
   /** [D], or [D / groups] for all groups alike. */
   readonly weight?: Tensor | undefined;

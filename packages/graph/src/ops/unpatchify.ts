@@ -10,6 +10,7 @@ export const unpatchifyOp = defineOp({
   attributes: patchifyOp.attributes,
 });
 
+/** Options of {@link unpatchify}. */
 export interface UnpatchifyOptions extends AttributeOptions<typeof unpatchifyOp.attributes> {
   /** Size of the result, which the shapes cannot tell. */
   readonly elements: Dim;

@@ -5,6 +5,7 @@ export const epsilon = 1e-6;
 
 /** The paper's four designs of a block: how it is told timestep and label (DiT, section 3.2, figure 3). */
 export const ditConditionings = ['adaln-zero', 'adaln', 'cross-attention', 'in-context'] as const;
+/** How timestep and class reach the blocks. */
 export type DitConditioning = (typeof ditConditionings)[number];
 
 /** Config of a DiT (Peebles & Xie 2022; facebookresearch/DiT@ed81ce2, models.py). */

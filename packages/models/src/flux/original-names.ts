@@ -47,6 +47,7 @@ const singleLayers: readonly Layer[] = [
   ['norm.key_norm', ['attn.norm_k']],
 ];
 
+/** Names in black-forest-labs' files, with the parts of diffusers' layers that each holds. */
 export function fluxOriginalNames(config: FluxConfig): OriginalNames {
   const rows = storedRows(fluxTransformer(config));
   const names = new Map<string, readonly OriginalPart[]>();

@@ -12,6 +12,7 @@ import {
 import { fusedLinear, linearLayer, type Weights, weightsOf } from '../weights.js';
 import type { ClipTextConfig } from './clip-config.js';
 
+/** What {@link clipTextEncoder} gives besides. */
 export interface ClipTextOptions {
   /** Also gives `hidden0`, `hidden1`, …, all or those of a list: the embeddings and each block's output, before the final norm. */
   readonly hiddenStates?: boolean | readonly number[];

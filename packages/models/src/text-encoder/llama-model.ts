@@ -12,6 +12,7 @@ import {
 import { linearLayer, type Weights, weightsOf } from '../weights.js';
 import type { LlamaConfig } from './llama-config.js';
 
+/** How much of the model {@link llamaEncoder} runs. */
 export interface LlamaOptions {
   /**
    * How many blocks are run: `hidden` is then what transformers calls hidden_states of that index, without the final norm unless

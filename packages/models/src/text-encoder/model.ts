@@ -12,6 +12,7 @@ import { fusedLinear, linearLayer, type Weights, weightsOf } from '../weights.js
 import { relativeBuckets } from './buckets.js';
 import type { TextEncoderConfig } from './config.js';
 
+/** Options of {@link textEncoder}. */
 export interface TextEncoderOptions {
   /** Tokens of the longest text, padding included. */
   readonly maxLength: number;

@@ -23,6 +23,11 @@ export interface TextPacking {
   };
 }
 
+/**
+ * Packs texts into one run of {@link textEncoder}.
+ *
+ * @throws BAD_INPUT for a text without tokens, or a token the vocabulary has not
+ */
 export function packTexts(
   config: { readonly vocabSize: number },
   texts: readonly TextTokens[],

@@ -22,6 +22,7 @@ import { normGroups, type UnetRun } from './run.js';
 /** Heads of the attention over frames right after the first convolution. */
 const inputHeads = 8;
 
+/** Options of {@link unet}. */
 export interface UnetOptions {
   /** Sizes of {@link UnetConfig.sizeConditions}: 6 for SDXL (original, crop, target), 5 for its refiner. @defaultValue 6 */
   readonly sizeCount?: number;

@@ -13,6 +13,7 @@ import {
 import { type Chunk, type FeatureCache, featureCache } from './cache.js';
 import { levelWidths, type WanVaeConfig } from './config.js';
 
+/** What {@link wanVaeDecoder} is built for. */
 export interface DecoderSize {
   readonly chunk: Chunk;
   /** Of the latents. */

@@ -16,6 +16,7 @@ import { levelWidths, type WanVaeConfig } from './config.js';
 /** Frames of a steady chunk, whatever the autoencoder's levels. */
 export const framesPerChunk = 4;
 
+/** What {@link wanVaeEncoder} is built for. */
 export interface EncoderSize {
   readonly chunk: Chunk;
   /** Of the picture, in pixels. */

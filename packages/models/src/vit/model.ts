@@ -12,6 +12,7 @@ import { linearLayer, type Weights, weightsOf } from '../weights.js';
 import { vitBlock, vitNorm } from './block.js';
 import type { VitConfig } from './config.js';
 
+/** What {@link vit} gives. */
 export interface VitOptions {
   /** What speaks for an image: its class token (default), or the mean of all its patches. */
   readonly summary?: 'class' | 'mean';

@@ -6,6 +6,7 @@ export interface PatchGrid {
   readonly columns: number;
 }
 
+/** The grid of an image of the trained size. */
 export function trainedGrid({ imageSize: [height, width], patchSize }: VitConfig): PatchGrid {
   return { rows: height / patchSize, columns: width / patchSize };
 }

@@ -14,6 +14,7 @@ export const vivitAttentions = [
   /** Model 4: half of the heads attend over time, half over space. */
   'factorized-dot-product',
 ] as const;
+/** One of {@link vivitAttentions}. */
 export type VivitAttention = (typeof vivitAttentions)[number];
 
 /** The layers of a transformer. */

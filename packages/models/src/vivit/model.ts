@@ -14,6 +14,7 @@ import { linearLayer, type Weights, weightsOf } from '../weights.js';
 import { factorizedBlock, splitHeadsBlock, type VivitAxes } from './block.js';
 import { blockConfig, inputName, type VivitConfig, type VivitEncoder } from './config.js';
 
+/** What {@link vivit} gives besides. */
 export interface VivitOptions {
   /** Also gives the pooler's output; the checkpoint must have one. */
   readonly pooler?: boolean;

@@ -24,6 +24,7 @@ export interface TubeletGrid {
   readonly columns: number;
 }
 
+/** The tokens of a clip of the config's size. */
 export function tubeletGrid({ frames, imageSize, tubeletSize }: VivitConfig): TubeletGrid {
   const [height, width] = imageSize;
   const [t, h, w] = tubeletSize;

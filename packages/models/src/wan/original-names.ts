@@ -28,6 +28,7 @@ const renames: readonly (readonly [RegExp, string])[] = [
   [/\.ffn\.net\.2\./, '.ffn.2.'],
 ];
 
+/** Names in Wan-Video's files, with diffusers' name of each. */
 export function wanOriginalNames(config: WanConfig): OriginalNames {
   const rows = storedRows(wanTransformer(config));
   return new Map(

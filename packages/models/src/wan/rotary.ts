@@ -8,6 +8,7 @@ export interface LatentSize {
   readonly width: number;
 }
 
+/** What queries and keys are turned by. */
 export interface RotaryTables {
   /** [tokens, headDim / 2] */
   readonly cos: Float32Array;

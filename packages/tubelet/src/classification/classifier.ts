@@ -14,6 +14,7 @@ export interface Classification {
   readonly score: number;
 }
 
+/** How a clip or an image is classified. */
 export interface ClassifyOptions {
   /** How many classes to tell, the likeliest first. @defaultValue 5 */
   readonly top?: number;

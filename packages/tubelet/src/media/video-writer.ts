@@ -8,6 +8,7 @@ import { checkRgb, checkSize, enlargeNearest } from './rgb-image.js';
 import { createJpgSink, createPngSink } from './still-sink.js';
 import { abortError, checkAborted, writeFileWhole } from './write-file-whole.js';
 
+/** How frames are written, whatever the format. */
 export interface WriteVideoOptions {
   /** Each pixel becomes a block of `scale * scale`, unblended: whole, 1 to 64, default 1. */
   readonly scale?: number;
@@ -22,6 +23,7 @@ export interface WriteVideoOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The same, with the size and the speed of the frames. */
 export interface VideoWriterOptions extends WriteVideoOptions {
   /** Size of the frames that are added, before `scale`. */
   readonly width: number;

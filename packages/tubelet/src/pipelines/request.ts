@@ -113,6 +113,7 @@ export interface SizeConditions {
   readonly target?: { readonly width: number; readonly height: number };
 }
 
+/** What is known after a denoising step. */
 export interface StepProgress {
   /** From 1 to `steps`, which counts model calls. */
   readonly step: number;

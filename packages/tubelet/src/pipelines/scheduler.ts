@@ -40,6 +40,7 @@ const diffusionClasses = {
   unipc: 'UniPCMultistepScheduler',
 } as const;
 
+/** All short names. */
 export const schedulerNames = [
   ...new Set([...Object.keys(classes), ...Object.keys(diffusionClasses), 'gaussian-diffusion']),
 ] as SchedulerName[];
