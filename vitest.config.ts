@@ -9,6 +9,8 @@ export default defineConfig({
   test: {
     include: ['{packages/*,benchmarks}/test/**/*.test.ts', '{scripts,examples}/test/**/*.test.mjs'],
     maxWorkers: 2,
+    // Files of a worker share their modules, which no test changes: most of a run was spent loading them.
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -112,7 +112,7 @@ const models: readonly (readonly [
   [
     'another pipeline',
     () => ({
-      'model_index.json': config('model_index.json', { _class_name: 'StableDiffusionPipeline' }),
+      'model_index.json': config('model_index.json', { _class_name: 'KandinskyV22Pipeline' }),
     }),
     /_class_name of model_index\.json must be = .*WanPipeline/,
   ],
