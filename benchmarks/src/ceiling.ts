@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { devices } from '@tubelet/runtime';
 import { root } from './machine.js';
 
 /** What the machine can do at best, measured by ceiling/ceiling.cpp just before. */
@@ -27,7 +28,11 @@ export function measureCeiling(threads: number, sizes: readonly number[] = []): 
     const options = ['-std=c++20', '-O2', '-pthread', '-o', program, source];
     execFileSync(process.env.CXX || 'c++', options, { stdio: ['ignore', 'ignore', 'inherit'] });
   }
-  const output = execFileSync(program, [threads, ...sizes].map(String), { encoding: 'utf8' });
+  const levels = devices().flatMap(({ levels = [] }) => levels);
+  const tiles = levels.some(({ isa, available }) => isa === 'amx' && available) ? ['amx'] : [];
+  const output = execFileSync(program, [threads, ...tiles, ...sizes].map(String), {
+    encoding: 'utf8',
+  });
   return JSON.parse(output);
 }
 

@@ -11,6 +11,7 @@ interface CaseLine {
   readonly case: string;
   readonly isa: string;
   readonly kernel: string;
+  readonly precision: string;
   /** The shortest of repeated runs. */
   readonly ms: number;
   readonly gflops: number;
@@ -25,12 +26,15 @@ export async function benchOps({ threads, words }: Options): Promise<Measured> {
     ['--bench', '--threads', String(threads), ...words.flatMap((op) => ['--op', op])],
     { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  const lines = caseLines(output);
+  const lines = output
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line): CaseLine => JSON.parse(line));
   const sizes = [...new Set(lines.map((line) => copySize(bytesOf(line))))].sort((a, b) => a - b);
   const ceiling = measureCeiling(threads, sizes);
   const widest = lines[0]?.isa ?? 'none';
   const rows = lines.map((line): Row => {
-    const dtype = dtypeOf(line);
+    const dtype = line.precision;
     const bytes = bytesOf(line);
     const work = { flops: line.gflops * line.ms * 1e6, bytes, milliseconds: line.ms, dtype };
     return ownRow(`${line.op}: ${line.case}`, dtype, line.ms, {
@@ -43,19 +47,6 @@ export async function benchOps({ threads, words }: Options): Promise<Measured> {
     'times: shortest of repeated runs on one set of buffers, without the plan (native/tests/bench.cpp)',
   ];
   return { isa: widest, threads, rows, notes };
-}
-
-/** The lines of the cases; those about the machine have no op. */
-export function caseLines(output: string): CaseLine[] {
-  return output
-    .split('\n')
-    .filter((line) => line.startsWith('{"op"'))
-    .map((line) => JSON.parse(line));
-}
-
-/** Kernels that multiply in another type than f32 say so at the end of their name. */
-function dtypeOf({ kernel }: CaseLine): string {
-  return /[._](bf16|int8)$/.exec(kernel)?.[1] ?? 'f32';
 }
 
 function bytesOf({ gbs, ms }: CaseLine): number {

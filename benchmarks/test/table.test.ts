@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import { ceilingPercent, copySize } from '../src/ceiling.js';
 import { compileTime, type StageTimes } from '../src/generate.js';
-import { caseLines } from '../src/ops.js';
 import { optionDefinitions, readOptions } from '../src/options.js';
 import { ownRow } from '../src/report.js';
 import { table } from '../src/table.js';
@@ -43,11 +42,6 @@ it('counts as compiling what the first video took more outside of denoising', ()
   };
   const first = { ...second, textMs: 15, prepareMs: 31, denoiseMs: 80, decodeMs: 19 };
   expect(compileTime(first, second)).toBe(35);
-});
-
-it('reads the cases and skips what the conformance program says of the machine', () => {
-  const output = '{"isa":"avx2","threads":2,"peakGflops":1}\n{"op":"add","case":"x","ms":2}\n';
-  expect(caseLines(output)).toEqual([{ op: 'add', case: 'x', ms: 2 }]);
 });
 
 it('refuses options that mean nothing, naming them', () => {
