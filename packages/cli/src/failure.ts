@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { TubeletError } from 'tubelet';
+import { modelFlagNames } from './model-flags.js';
 
 /** Options of the command line by the request's names for them. */
 const optionNames: Readonly<Record<string, string>> = {
@@ -17,6 +18,7 @@ const optionNames: Readonly<Record<string, string>> = {
   scale: '--scale',
   threads: '--threads',
   image: '--image',
+  ...modelFlagNames,
 };
 
 /** What a user reads of an error: a sentence, or with `debug` everything. */

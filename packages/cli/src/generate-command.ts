@@ -9,6 +9,8 @@ import {
   schedulerNames,
 } from 'tubelet';
 import { type GenerateOptions, generate } from './generate.js';
+import { modelFlags } from './model-flags.js';
+import { parseNumber, parseWhole } from './numbers.js';
 import type { Terminal } from './terminal.js';
 
 /** What commander gives: values as parsed, absent where not typed. */
@@ -30,7 +32,7 @@ export function addGenerateCommand(
 ): void {
   const { terminal, defaults, version } = of;
   const { width, height, numFrames, steps, guidanceScale, fps, upscale } = defaults;
-  program
+  const command = program
     .command('generate')
     .description(
       'make a video of a prompt, a still with --frames 1, or an image with an image model',
@@ -75,6 +77,10 @@ export function addGenerateCommand(
       'answer some steps from earlier ones, faster and not the same: first-block=0.1 (threshold) or taylor=2 (interval)',
       parseCache,
     )
+    .option('--tiling', 'decode in tiles: less memory for large frames, other values at the seams')
+    .optionsGroup('Denoising, of some models (docs/pipelines.md):');
+  for (const flag of modelFlags()) command.addOption(flag);
+  command
     .optionsGroup('Running:')
     .option('--model <folder>', 'a diffusers folder (default: sprites, which comes along)')
     .option('--transformer <file>', "weights in place of the model's: safetensors, GGUF or .pt")
@@ -149,18 +155,4 @@ function parseCache(text: string): StepCacheOptions {
 function addLora(text: string, before: readonly Lora[] = []): readonly Lora[] {
   const [, path, scale] = /^(.+)=([-+.\deE]+)$/.exec(text) ?? [];
   return [...before, path ? { path, scale: parseNumber(scale!) } : { path: text }];
-}
-
-function parseWhole(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw new InvalidArgumentError('It must be a whole number, not below 0.');
-  return value;
-}
-
-function parseNumber(text: string): number {
-  const value = Number(text);
-  if (!/\d/.test(text) || !Number.isFinite(value))
-    throw new InvalidArgumentError('It must be a number.');
-  return value;
 }

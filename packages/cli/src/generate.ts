@@ -15,11 +15,12 @@ import {
   TubeletError,
   type Video,
 } from 'tubelet';
+import { type ModelOptions, modelOptions } from './model-flags.js';
 import { createProgress, duration, type Progress, type Stage } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 /** What `tubelet generate` was asked; what is absent is the model's default. */
-export interface GenerateOptions {
+export interface GenerateOptions extends ModelOptions {
   readonly prompt?: string;
   /** Of a model of classes, in place of a prompt. */
   readonly class?: string;
@@ -38,6 +39,7 @@ export interface GenerateOptions {
   readonly guidance?: number;
   readonly scheduler?: SchedulerName;
   readonly cache?: StepCacheOptions;
+  readonly tiling?: boolean;
   readonly negative?: string;
   readonly image?: string;
   readonly threads?: number;
@@ -102,6 +104,8 @@ async function write(
     guidanceScale: guidance,
     scheduler: options.scheduler,
     cache: options.cache,
+    tiling: options.tiling,
+    ...modelOptions(options),
     seed: options.seed,
     signal,
     onProgress: ({ stage, done, total }) => progress.report(stages[stage], done, total),

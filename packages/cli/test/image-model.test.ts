@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writePipeline } from '../../tubelet/test/pipelines/tiny-folder.js';
-import { sd3 } from '../../tubelet/test/pipelines/tiny-pipelines.js';
+import { flux, sd3 } from '../../tubelet/test/pipelines/tiny-pipelines.js';
 import { temporaryFolder, tubelet } from './tubelet.js';
 
 const files = temporaryFolder();
@@ -41,6 +41,31 @@ describe('tubelet generate --model with an image model', () => {
       expect(output).toMatch(/^tubelet-3\.png \(64x64, 1 frame, seed 3\)/);
     } finally {
       process.chdir(before);
+    }
+  });
+
+  it('has the options that only some models take, and refuses them for others', async () => {
+    await writePipeline(files.path('flux'), flux);
+    const [a, b] = [files.path('flux-a.png'), files.path('flux-b.png')];
+    const of = ['generate', 'the cat', '--model', files.path('flux'), '--steps', '2'];
+    const sized = [...of, '--seed', '3', '--size', '48x32', '--negative', 'a'];
+    expect(await tubelet(...sized, '--out', a)).toMatchObject({ code: 0 });
+    const guided = await tubelet(...sized, '--out', b, '--true-guidance-scale', '3', '--tiling');
+    expect(guided).toMatchObject({ code: 0 });
+    expect(readFileSync(b)).not.toEqual(readFileSync(a));
+    const refused: readonly (readonly string[])[] = [
+      ['--dynamic-guidance'],
+      ['--no-resolution-binning'],
+      ['--decode-timestep', '0.5'],
+      ['--decode-noise-scale', '0.5'],
+      ['--guidance-channels', 'all'],
+      ['--guidance-rescale', '0.5'],
+      ['--clip-skip', '1'],
+    ];
+    for (const flags of refused) {
+      const { code, errors } = await tubelet(...sized, '--out', a, ...flags);
+      expect(code).toBe(1);
+      expect(errors).toContain(`${flags[0]} must be = absent for this model`);
     }
   });
 

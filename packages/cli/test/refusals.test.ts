@@ -99,6 +99,8 @@ describe('tubelet generate refuses', () => {
     ['a seed past 2^53', ['a', '--seed', '9007199254740993'], /is invalid/],
     ['an infinite guidance', ['a', '--guidance', '1e999'], /is invalid/],
     ['another form of size', ['a', '--size', '64'], /'64' is invalid.*WIDTHxHEIGHT/],
+    ['a word as a scale', ['a', '--true-guidance-scale', 'x'], /'x' is invalid.*a number/],
+    ['half a channel', ['a', '--guidance-channels', '0.5'], /whole number or all/],
     ['an unknown cache', ['a', '--cache', 'all'], /'all' is invalid.*first-block=THRESHOLD/],
     ['an unknown scheduler', ['a', '--scheduler', 'lms'], /unipc, flow-match-euler/],
   ];

@@ -31,27 +31,33 @@ export function expandedTensor(
   const bytes = elements * size;
   const expandBlocks = async (first: number, count: number) =>
     expand(await source.read(offset + first * blockBytes, count * blockBytes));
-  const store: WeightStore = {
-    name: source.name,
+  const store = computedStore(source.name, bytes, async (from, count) => {
+    const target = new Uint8Array(count);
+    const last = Math.ceil((from + count) / size / blockElements);
+    const step = Math.max(1, Math.floor(chunkElements / blockElements));
+    for (let block = Math.floor(from / size / blockElements); block < last; block += step) {
+      const values = await expandBlocks(block, Math.min(step, last - block));
+      const at = block * blockElements * size - from;
+      const begin = Math.max(0, -at);
+      target.set(values.subarray(begin, Math.min(values.length, count - at)), at + begin);
+    }
+    return target;
+  });
+  return { name, dtype, shape, elements, store, offset: 0, bytes };
+}
+
+/** A store of bytes that are computed piece by piece, on each device that asks for them. */
+export function computedStore(name: string, bytes: number, read: WeightStore['read']): WeightStore {
+  return {
+    name,
     bytes,
-    async read(from, count) {
-      const target = new Uint8Array(count);
-      const last = Math.ceil((from + count) / size / blockElements);
-      const step = Math.max(1, Math.floor(chunkElements / blockElements));
-      for (let block = Math.floor(from / size / blockElements); block < last; block += step) {
-        const values = await expandBlocks(block, Math.min(step, last - block));
-        const at = block * blockElements * size - from;
-        const begin = Math.max(0, -at);
-        target.set(values.subarray(begin, Math.min(values.length, count - at)), at + begin);
-      }
-      return target;
-    },
+    read,
     bufferOn: perDeviceInTurn(async (device) => {
       const buffer = device.allocate(bytes);
-      const step = chunkElements * size;
+      const step = 4 * chunkElements;
       try {
         for (let at = 0; at < bytes; at += step) {
-          await buffer.write(await store.read(at, Math.min(step, bytes - at)), at);
+          await buffer.write(await read(at, Math.min(step, bytes - at)), at);
           await nextTurn();
         }
       } catch (error) {
@@ -61,7 +67,6 @@ export function expandedTensor(
       return buffer;
     }),
   };
-  return { name, dtype, shape, elements, store, offset: 0, bytes };
 }
 
 /** Float8 (Micikevicius et al. 2022, OCP 8-bit floating point) as bfloat16, which holds every value of it. */

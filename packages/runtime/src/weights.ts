@@ -6,6 +6,7 @@ import { expandedTensor, float8Expansions } from './expanded-tensor.js';
 import { type GgufHeader, isGgufFile, maxGgufHeaderBytes, parseGguf } from './gguf.js';
 import { perDevice } from './per-device.js';
 import { parseSafetensors, safetensorsHeaderBytes } from './safetensors.js';
+import { withScales } from './scaled-tensors.js';
 import { type StoredDType, toFloat32 } from './stored-dtype.js';
 import { readTorchFile } from './torch-file.js';
 import { isTorchFile, listWeightFiles } from './weight-files.js';
@@ -172,7 +173,8 @@ async function openFile(path: string): Promise<Weights> {
     const expansion = float8Expansions[entry.dtype];
     return [name, expansion ? expandedTensor(tensor, expansion) : tensor] as const;
   });
-  return { name: path, tensors: new Map(stored), metadata: header.metadata };
+  const tensors = withScales(header.tensors, new Map(stored));
+  return { name: path, tensors, metadata: header.metadata };
 }
 
 async function openGguf(path: string, store: WeightStore, file: string): Promise<Weights> {

@@ -74,6 +74,41 @@ describe('openWeights', () => {
     await expect(readStored(weights, 'none')).rejects.toMatchObject({ code: 'BAD_WEIGHT' });
   });
 
+  test('multiplies float8 weights by their scales, of the whole tensor or of each row', async () => {
+    const f32 = (...values: number[]) => bytesOf(Float32Array.from(values));
+    const data = Uint8Array.of(0x38, 0x39, 0x40, 0xb8, 0x08, 0x7e);
+    const weight = { dtype: 'F8_E4M3', shape: [2, 3], data };
+    const plain = [1, 1.125, 2, -1, 2 ** -6, 448];
+    const tensors = {
+      scaled_fp8: { dtype: 'F8_E4M3', shape: [2], data: Uint8Array.of(0, 0) },
+      'a.weight': weight,
+      'a.scale_weight': { dtype: 'F32', shape: [1], data: f32(0.3) },
+      'a.scale_input': { dtype: 'F32', shape: [1], data: f32(7) },
+      'b.weight': weight,
+      'b.weight_scale': { dtype: 'F32', shape: [2, 1], data: f32(0.5, 3) },
+      'b.input_scale': { dtype: 'F32', shape: [], data: f32(7) },
+      'c.weight': weight,
+      'd.weight': { dtype: 'F32', shape: [1], data: f32(2) },
+      'e.weight': weight,
+      'e.weight_scale': { dtype: 'F32', shape: [3], data: f32(1, 2, 3) },
+    };
+    const weights = await openWeights(await put('scaled.safetensors', safetensorsFile(tensors)));
+    const names = ['a.weight', 'b.weight', 'c.weight', 'd.weight', 'e.weight', 'e.weight_scale'];
+    expect([...weights.tensors.keys()].sort()).toEqual(names);
+    const values = (name: string) => readValues(weights, name);
+    expect(await values('a.weight')).toEqual(
+      Float32Array.from(plain, (value) => value * Math.fround(0.3)),
+    );
+    const rows = plain.map((value, i) => value * (i < 3 ? 0.5 : 3));
+    expect(await values('b.weight')).toEqual(Float32Array.from(rows));
+    expect(await values('c.weight')).toEqual(Float32Array.from(plain));
+    const { store, dtype } = weights.tensors.get('b.weight')!;
+    expect(dtype).toBe('F32');
+    expect(await store.read(6, 11)).toEqual(bytesOf(Float32Array.from(rows)).slice(6, 17));
+    using device = openDevice({ threads: 1 });
+    expect(await readFloat32(await store.bufferOn(device))).toEqual(Float32Array.from(rows));
+  });
+
   test('sees float8 values as bfloat16, every one of them', async () => {
     const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
     const tensors = {
