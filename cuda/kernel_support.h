@@ -25,12 +25,18 @@ struct Stream : Pool {
               std::type_identity_t<Parameters>... arguments) {
     void *pointers[] = {&arguments...};
     cudaError_t result = cudaSuccess;
-    if (grid.shared_bytes > free_shared_bytes)
+    // What the kernel declares counts too, so that less than the 48 KiB given unasked may be too much.
+    if (grid.shared_bytes > 0)
       result = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     int(grid.shared_bytes));
     if (result == cudaSuccess)
       result = cudaLaunchKernel(kernel, dim3(grid.blocks), dim3(grid.threads), pointers,
                                 grid.shared_bytes, handle);
+    note(name, result);
+  }
+
+  /// The first failure is kept, and told when the run ends.
+  void note(const char *name, cudaError_t result) {
     if (result == cudaSuccess || error != cudaSuccess)
       return;
     error = result;
