@@ -10,7 +10,6 @@ constexpr int warp_size = 32;
 constexpr int most_threads = 1024;
 constexpr int vector_elements = 4;
 constexpr int rows_by_warps = 4;             ///< rows of a block where each has a warp
-constexpr int free_shared_bytes = 48 << 10;  ///< of a block, without asking for more
 constexpr int least_shared_bytes = 99 << 10; ///< that every GPU from 8.0 on gives a block
 
 /// A row of `width` elements is shared by `threads` threads, each holding `chunks` vectors of 4 in
@@ -74,6 +73,37 @@ constexpr bool has_large_tiles(int64_t rows, int64_t columns) {
 }
 constexpr bool has_medium_tiles(int64_t rows, int64_t columns) {
   return has_tiles(rows, columns, 64, 64);
+}
+
+/// A block's tile of a product on warpgroups (wgmma): 64 rows to a warpgroup.
+struct WgmmaTile {
+  int rows, columns;
+};
+
+constexpr WgmmaTile wgmma_tiles_of[] = {{128, 256}, {128, 192}, {128, 128},
+                                        {64, 128},  {64, 64},   {64, 32}};
+
+/// How long a product takes by these tiles, in cycles for a step of 64 along its depth: a multiprocessor of the 132
+/// multiplies 2048 pairs, or brings about 40 bytes from the second cache, in a cycle.
+constexpr int64_t wgmma_cost(const WgmmaTile &tile, int64_t rows, int64_t columns) {
+  constexpr int64_t multiprocessors = 132;
+  const int64_t row_tiles = (rows + tile.rows - 1) / tile.rows;
+  const int64_t tiles = row_tiles * ((columns + tile.columns - 1) / tile.columns);
+  const int64_t multiply = int64_t(tile.rows) * tile.columns * 64 / 2048;
+  const int64_t bring = int64_t(tile.rows + tile.columns) * 128 / 40;
+  return (tiles + multiprocessors - 1) / multiprocessors * (multiply > bring ? multiply : bring);
+}
+
+/// The place in wgmma_tiles_of of the tile that takes least, the largest where several do. It follows from sizes
+/// alone; sums do not depend on it.
+constexpr int wgmma_tile_for(int64_t rows, int64_t columns) {
+  int best = 0, place = 0;
+  for (const WgmmaTile &tile : wgmma_tiles_of) {
+    if (wgmma_cost(tile, rows, columns) < wgmma_cost(wgmma_tiles_of[best], rows, columns))
+      best = place;
+    place++;
+  }
+  return best;
 }
 
 } // namespace tubelet::cuda

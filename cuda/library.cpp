@@ -5,6 +5,7 @@
 #include "probe.h"
 #include "staging.h"
 #include "table.h"
+#include "tile_map.h"
 
 #include <cstdarg>
 #include <cstdio>
@@ -14,8 +15,10 @@
 namespace tubelet {
 
 struct CudaSession {
-  cuda::Stream stream;
-  cudaMemPool_t memory; ///< null where the driver has no pools
+  cuda::Stream stream; ///< what kernels are launched on: main, or recorder while a run is recorded
+  cudaStream_t main;
+  cudaStream_t recorder; ///< of its own, so that other threads may allocate and transfer meanwhile
+  cudaMemPool_t memory;  ///< null where the driver has no pools
   cuda::Staging staging;
 };
 
@@ -135,8 +138,9 @@ cudaError_t make_pool(cudaMemPool_t *pool) {
 
 void close(CudaSession *session) {
   cudaSetDevice(ordinal);
-  if (session->stream.handle)
-    cudaStreamDestroy(session->stream.handle);
+  for (const cudaStream_t stream : {session->main, session->recorder})
+    if (stream)
+      cudaStreamDestroy(stream);
   if (session->memory)
     cudaMemPoolDestroy(session->memory);
   session->staging.close();
@@ -149,18 +153,23 @@ CudaStatus open(CudaSession **session) {
   CudaStatus usable = use_device();
   if (usable.code != CudaCode::ok)
     return usable;
-  auto *opened = new (std::nothrow)
-      CudaSession{{{1, run_in_order}, nullptr, nullptr, cudaSuccess}, nullptr, {}};
+  auto *opened = new (std::nothrow) CudaSession{
+      {{1, run_in_order}, nullptr, nullptr, cudaSuccess}, nullptr, nullptr, nullptr, {}};
   if (!opened)
     return status(CudaCode::out_of_memory, "no host memory for a session");
-  cudaError_t error = cudaStreamCreateWithFlags(&opened->stream.handle, cudaStreamNonBlocking);
+  cudaError_t error = cudaStreamCreateWithFlags(&opened->main, cudaStreamNonBlocking);
+  if (error == cudaSuccess)
+    error = cudaStreamCreateWithFlags(&opened->recorder, cudaStreamNonBlocking);
+  opened->stream.handle = opened->main;
   if (error == cudaSuccess)
     error = make_pool(&opened->memory);
   if (error == cudaSuccess)
     error = opened->staging.open();
+  if (error == cudaSuccess)
+    error = cuda::find_wgmma(opened->main);
   if (error != cudaSuccess) {
     close(opened);
-    return status_of(error, "stream, pool and pinned memory of a session");
+    return status_of(error, "opening of a session");
   }
   *session = opened;
   return success;
@@ -169,7 +178,7 @@ CudaStatus open(CudaSession **session) {
 cudaError_t take_memory(CudaSession *session, size_t bytes, void **memory) {
   if (!session->memory)
     return cudaMalloc(memory, bytes);
-  const cudaStream_t stream = session->stream.handle;
+  const cudaStream_t stream = session->main;
   cudaError_t error = cudaMallocFromPoolAsync(memory, bytes, session->memory, stream);
   if (error != cudaErrorMemoryAllocation)
     return error;
@@ -186,7 +195,7 @@ void release(CudaSession *session, uint8_t *start) {
   cudaSetDevice(ordinal);
   // Both come after what still uses it.
   if (session->memory)
-    cudaFreeAsync(start, session->stream.handle);
+    cudaFreeAsync(start, session->main);
   else
     cudaFree(start);
   cudaGetLastError();
@@ -205,7 +214,7 @@ CudaStatus allocate(CudaSession *session, size_t bytes, uint8_t **start) {
     return status(CudaCode::out_of_memory, "%zu free of %zu bytes", free_bytes, total_bytes);
   }
   if (error == cudaSuccess) {
-    error = cudaMemsetAsync(memory, 0, bytes, session->stream.handle);
+    error = cudaMemsetAsync(memory, 0, bytes, session->main);
     if (error == cudaSuccess)
       *start = static_cast<uint8_t *>(memory);
     else
@@ -217,14 +226,17 @@ CudaStatus allocate(CudaSession *session, size_t bytes, uint8_t **start) {
 CudaStatus begin_recording(CudaSession *session) {
   cudaError_t error = cudaSetDevice(ordinal);
   if (error == cudaSuccess)
-    error = cudaStreamBeginCapture(session->stream.handle, cudaStreamCaptureModeThreadLocal);
+    error = cudaStreamBeginCapture(session->recorder, cudaStreamCaptureModeThreadLocal);
+  if (error == cudaSuccess)
+    session->stream.handle = session->recorder;
   return status_of(error, "begin of a recording");
 }
 
 CudaStatus end_recording(CudaSession *session, CudaRecording **recording) {
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t ready = nullptr;
-  cudaError_t error = cudaStreamEndCapture(session->stream.handle, &graph);
+  cudaError_t error = cudaStreamEndCapture(session->recorder, &graph);
+  session->stream.handle = session->main;
   if (!recording) { // dropped, with what failed in it
     session->stream.error = cudaSuccess;
     if (graph)
@@ -254,13 +266,13 @@ CudaStatus end_recording(CudaSession *session, CudaRecording **recording) {
 CudaStatus replay(CudaSession *session, CudaRecording *recording) {
   cudaError_t error = cudaSetDevice(ordinal);
   if (error == cudaSuccess)
-    error = cudaGraphLaunch(recording->graph, session->stream.handle);
+    error = cudaGraphLaunch(recording->graph, session->main);
   return status_of(error, "replay");
 }
 
 void forget(CudaSession *session, CudaRecording *recording) {
   cudaSetDevice(ordinal);
-  cudaStreamSynchronize(session->stream.handle);
+  cudaStreamSynchronize(session->main);
   cudaGraphExecDestroy(recording->graph);
   cudaGetLastError();
   delete recording;
@@ -275,21 +287,21 @@ CudaStatus finish(CudaSession *session) {
   }
   cudaError_t error = cudaSetDevice(ordinal);
   if (error == cudaSuccess)
-    error = cudaStreamSynchronize(stream.handle);
+    error = cudaStreamSynchronize(session->main);
   return status_of(error, "the kernels of a run");
 }
 
 CudaStatus write(CudaSession *session, uint8_t *to, const void *from, size_t bytes) {
   cudaError_t error = cudaSetDevice(ordinal);
   if (error == cudaSuccess)
-    error = session->staging.write(session->stream.handle, to, from, bytes);
+    error = session->staging.write(session->main, to, from, bytes);
   return status_of(error, "write");
 }
 
 CudaStatus read(CudaSession *session, void *to, const uint8_t *from, size_t bytes) {
   cudaError_t error = cudaSetDevice(ordinal);
   if (error == cudaSuccess)
-    error = session->staging.read(session->stream.handle, to, from, bytes);
+    error = session->staging.read(session->main, to, from, bytes);
   return status_of(error, "read");
 }
 

@@ -27,11 +27,6 @@ struct MmaShape {
   static_assert(shared_bytes + rows * place_bytes <= least_shared_bytes && tiles_n % 2 == 0);
 };
 
-/// Where unit `unit` of 8 elements of a row lies in a tile.
-__device__ inline unsigned char *unit_of(unsigned char *tile, int row, int unit) {
-  return tile + row * 128 + (unit ^ (row & 7)) * 16;
-}
-
 template <class Shape, class Source>
 __global__ void __launch_bounds__(Shape::threads, 1)
     mma_tiles(const Extents extents, const Source source, const uint16_t *weight,

@@ -45,7 +45,8 @@ struct CudaLibrary {
   CudaStatus (*copy_rows)(CudaSession *session, uint8_t *to, const uint8_t *from, size_t rows,
                           size_t row_bytes, size_t stride);
   /// From begin to end what is launched, and copied by copy_rows, is recorded and not run. On the thread
-  /// that began; `recording` may be null for one that is dropped.
+  /// that began; others may allocate, release, write and read meanwhile. `recording` may be null for one that is
+  /// dropped.
   CudaStatus (*begin_recording)(CudaSession *session);
   CudaStatus (*end_recording)(CudaSession *session, CudaRecording **recording);
   CudaStatus (*replay)(CudaSession *session, CudaRecording *recording);

@@ -43,4 +43,9 @@ template <int groups> void wait_for_copies() { emulated::wait_for_copies(groups)
 
 #endif
 
+/// Where unit `unit` of 16 bytes of a row of 128 lies in a swizzled tile.
+__device__ inline unsigned char *unit_of(unsigned char *tile, int row, int unit) {
+  return tile + row * 128 + (unit ^ (row & 7)) * 16;
+}
+
 } // namespace tubelet::cuda

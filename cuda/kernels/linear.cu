@@ -1,14 +1,16 @@
-// Linear: with bfloat16 factors on the tensor cores, where the plan allows it; in float32 otherwise, from
-// the weight as it is stored.
+// Linear: with bfloat16 factors on the tensor cores, where the plan allows it, by warpgroups where the GPU has
+// them; in float32 otherwise, from the weight as it is stored.
 #include "fma_tile.cuh"
 #include "mma_tile.cuh"
 #include "ops/linear.h"
 #include "pack.h"
+#include "wgmma_tile.cuh"
 
 namespace tubelet::cuda {
 namespace {
 
-constexpr const char *tensor_name = "linear.tensor_cores", *plain_name = "linear.tiles";
+constexpr const char *wgmma_name = "linear.wgmma", *tensor_name = "linear.tensor_cores";
+constexpr const char *plain_name = "linear.tiles";
 
 /// Rows of x.
 struct Tokens {
@@ -44,6 +46,16 @@ const char *accepts_tensor(const NodeSpec &node) {
   return node.is_weight[Linear::weight] ? accepts(node) : "weight must be constant to be packed";
 }
 
+/// Whatever the number of rows, whose sums another kernel would give other bits.
+const char *accepts_wgmma(const NodeSpec &node) {
+  if (const char *refusal = accepts_tensor(node))
+    return refusal;
+  const Tensor &x = node.inputs[Linear::x];
+  if (double(x.shape[0]) * double(packed_depth(x.shape[1]) / 8) > UINT32_MAX)
+    return "it counts at most 4294967295 units of rounded x";
+  return wgmma_refusal();
+}
+
 Epilogue epilogue_of(const KernelCall &call) {
   const auto &attributes = *static_cast<const Linear::Attributes *>(call.attributes);
   const Tensor *in = call.inputs;
@@ -55,6 +67,12 @@ void plan_tensor(const NodeSpec &node, KernelNeeds &needs) {
   const Tensor &weight = node.inputs[Linear::weight];
   needs.weight_form[Linear::weight] = WeightForm::packed;
   needs.packed_bytes[Linear::weight] = size_t(weight.shape[0] * packed_depth(weight.shape[1])) * 2;
+}
+
+void plan_wgmma(const NodeSpec &node, KernelNeeds &needs) {
+  plan_tensor(node, needs);
+  const Tensor &x = node.inputs[Linear::x];
+  needs.scratch_bytes = size_t(x.shape[0] * packed_depth(x.shape[1])) * 2;
 }
 
 void pack_tensor(const NodeSpec &, int, const WeightRows &rows, void *packed) {
@@ -69,6 +87,13 @@ void run_tensor(const KernelCall &call, Pool &pool) {
   const Tensor &x = call.inputs[Linear::x], &y = *call.output;
   launch_mma(stream_of(pool), tensor_name, x.shape[0], y.shape[1], x.shape[1], Tokens(x),
              static_cast<const uint16_t *>(call.inputs[Linear::weight].data), epilogue_of(call));
+}
+
+void run_wgmma(const KernelCall &call, Pool &pool) {
+  const Tensor &x = call.inputs[Linear::x], &y = *call.output;
+  launch_wgmma(stream_of(pool), wgmma_name, x.shape[0], y.shape[1], packed_depth(x.shape[1]),
+               Tokens(x), static_cast<const uint16_t *>(call.inputs[Linear::weight].data),
+               static_cast<uint16_t *>(call.scratch), epilogue_of(call));
 }
 
 void plan_plain(const NodeSpec &, KernelNeeds &needs) {
@@ -96,14 +121,16 @@ void run_plain(const KernelCall &call, Pool &pool) {
   }
 }
 
+constexpr Kernel wgmma = {wgmma_name,  accepts_wgmma, plan_wgmma,
+                          pack_tensor, run_wgmma,     Precision::bf16};
 constexpr Kernel tensor_cores = {tensor_name, accepts_tensor, plan_tensor,
                                  pack_tensor, run_tensor,     Precision::bf16};
 constexpr Kernel tiles = {plain_name, accepts, plan_plain, nullptr, run_plain};
-constexpr const Kernel *list[] = {&tensor_cores, &tiles};
+constexpr const Kernel *list[] = {&wgmma, &tensor_cores, &tiles};
 
 } // namespace
 
 extern const KernelList linear_kernels;
-const KernelList linear_kernels = {list, 2};
+const KernelList linear_kernels = {list, 3};
 
 } // namespace tubelet::cuda

@@ -1,5 +1,5 @@
-# What ptxas said of every kernel, beside the objects in REPORTS: no kernel may spill registers, and
-# none but those named here may keep an array in local memory. Prints the table of docs/cuda.md; with -DPAGE=docs/cuda.md, writes it there;
+# What ptxas said of every kernel, beside the objects in REPORTS: no kernel may spill registers, none may have its
+# products of warpgroups serialized, and none but those named here may keep an array in local memory. Prints the table of docs/cuda.md; with -DPAGE=docs/cuda.md, writes it there;
 # with -DONLY=sm_90, only the rows of that architecture.
 cmake_policy(VERSION 3.20)
 
@@ -18,7 +18,10 @@ foreach(report IN LISTS reports)
   string(REPLACE ";" "," text "${text}")
   string(REPLACE "\n" ";" lines "${text}")
   foreach(line IN LISTS lines)
-    if(line MATCHES "Compiling entry function '(.*)' for '(sm_[0-9a-z]+)'")
+    if(line MATCHES "\\(C75[0-9]+\\) (.*)")
+      string(REGEX REPLACE "tubelet::cuda::|\\(anonymous namespace\\)::" "" said "${CMAKE_MATCH_1}")
+      list(APPEND failing "${said}")
+    elseif(line MATCHES "Compiling entry function '(.*)' for '(sm_[0-9a-z]+)'")
       set(kernel "${CMAKE_MATCH_1}")
       set(architecture ${CMAKE_MATCH_2})
       string(REGEX REPLACE "tubelet::cuda::|\\(anonymous namespace\\)::|^void " "" kernel "${kernel}")

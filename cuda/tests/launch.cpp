@@ -45,6 +45,22 @@ void check_flat(int64_t items) {
   require(threads >= items || shape.blocks == 65536, "a thread per item up to the limit", items);
 }
 
+void check_wgmma_tile(int64_t rows, int64_t columns) {
+  const int chosen = wgmma_tile_for(rows, columns);
+  for (const WgmmaTile &tile : wgmma_tiles_of)
+    require(wgmma_cost(wgmma_tiles_of[chosen], rows, columns) <= wgmma_cost(tile, rows, columns),
+            "no tile costs less than the chosen one", rows);
+}
+
+/// DiT-XL/2 at 256 pixels, a single image: at least half of 132 multiprocessors have a tile, none has two.
+constexpr bool fills_once(int64_t rows, int64_t columns) {
+  const WgmmaTile tile = wgmma_tiles_of[wgmma_tile_for(rows, columns)];
+  const int64_t row_tiles = (rows + tile.rows - 1) / tile.rows;
+  const int64_t tiles = row_tiles * ((columns + tile.columns - 1) / tile.columns);
+  return tiles >= 66 && tiles <= 132;
+}
+static_assert(fills_once(256, 1152) && fills_once(256, 3456) && fills_once(256, 4608));
+
 } // namespace
 
 int main() {
@@ -53,6 +69,9 @@ int main() {
   for (int64_t rows : {1, 2, 3, 4, 5, 127, 32760, 2147483647})
     for (int64_t width : {1, 256, 512, 513, 1152, 20000})
       check_blocks(width, rows);
+  for (int64_t rows : {1, 10, 65, 130, 256, 512, 8192, 32760, 2147483647})
+    for (int64_t columns : {1, 1152, 3456, 4608, 9216, 16904})
+      check_wgmma_tile(rows, columns);
   for (int64_t items : {int64_t(1), int64_t(255), int64_t(257), int64_t(16777216),
                         int64_t(16777217), int64_t(1) << 40})
     check_flat(items);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -49,6 +50,37 @@ void check_memory(const CudaLibrary &library) {
   const CudaStatus huge = library.allocate(session, size_t(1) << 50, &start);
   require(huge.code == CudaCode::out_of_memory && !start, "2^50 bytes are out of memory");
   require_ok(library.finish(session), "finish after a refused allocation");
+  library.close(session);
+}
+
+/// While a run is recorded, another thread allocates and transfers as ever.
+void check_recording(const CudaLibrary &library) {
+  CudaSession *session = nullptr;
+  require_ok(library.open(&session), "open");
+  if (!session)
+    return;
+  const std::vector<uint8_t> written(256, 7);
+  std::vector<uint8_t> got(256);
+  uint8_t *from = nullptr, *to = nullptr;
+  require_ok(library.allocate(session, 256, &from), "allocate");
+  require_ok(library.begin_recording(session), "begin of a recording");
+  std::thread([&] {
+    require_ok(library.allocate(session, 256, &to), "allocate while recording");
+    require_ok(library.write(session, from, written.data(), 256), "write while recording");
+  }).join();
+  require_ok(library.copy_rows(session, to, from, 1, 256, 256), "copy");
+  CudaRecording *recording = nullptr;
+  require_ok(library.end_recording(session, &recording), "end of a recording");
+  require_ok(library.read(session, got.data(), to, 256), "read");
+  require(got == std::vector<uint8_t>(256, 0), "a copy that is recorded is not made");
+  if (recording) {
+    require_ok(library.replay(session, recording), "replay");
+    require_ok(library.read(session, got.data(), to, 256), "read");
+    require(got == written, "a replay copies");
+    library.forget(session, recording);
+  }
+  library.release(session, from);
+  library.release(session, to);
   library.close(session);
 }
 
@@ -108,10 +140,12 @@ int main(int count, char **arguments) {
   CudaDevice device;
   const CudaStatus status = library->describe(&device);
   const bool has_gpu = status.code == CudaCode::ok;
-  if (has_gpu)
+  if (has_gpu) {
     check_memory(*library);
-  else
+    check_recording(*library);
+  } else {
     check_refusal(*library, status);
+  }
   std::printf("library: loads in %.1f ms, %d kernels, %s, %d failures\n", loading.count(), kernels,
               has_gpu ? device.name : status.text, failures);
   return failures ? 1 : 0;

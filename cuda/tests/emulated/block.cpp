@@ -13,6 +13,7 @@ namespace emulated {
 namespace {
 
 constexpr size_t stack_bytes = 256 << 10;
+constexpr uint32_t first_shared_address = 1024 + 128; ///< as on a GPU, at no multiple of 1024
 
 struct MeetsBarrier {};
 
@@ -40,14 +41,23 @@ struct Fiber {
   bool is_done = false;
   const Meeting *waits_for = nullptr;
   unsigned turn = 0;
+  bool (*is_ready)(const void *context) = nullptr;
+  const void *ready_context = nullptr;
   std::deque<std::vector<Copy>> copies; ///< by group; the last is not committed
 
-  bool can_run() const { return !is_done && !(waits_for && waits_for->turn == turn); }
+  bool can_run() const {
+    return !is_done && !(waits_for && waits_for->turn == turn) &&
+           !(is_ready && !is_ready(ready_context));
+  }
 };
+
+constexpr unsigned warpgroup = 4 * warp;
 
 /// A block whose threads meet.
 struct Block {
-  explicit Block(unsigned threads) : fibers(threads), warps((threads + warp - 1) / warp) {
+  explicit Block(unsigned threads)
+      : fibers(threads), warps((threads + warp - 1) / warp),
+        warpgroups((threads + warpgroup - 1) / warpgroup) {
     block.expected = threads;
     for (unsigned t = 0; t < threads; t++)
       warps[t / warp].meeting.expected++;
@@ -58,9 +68,19 @@ struct Block {
     void *arguments[warp] = {};
   };
 
+  struct Warpgroup {
+    Meeting meeting{warpgroup};
+    const Product *arguments[warpgroup] = {};
+    std::deque<std::vector<std::vector<Product>>> products; ///< by group; the last is not committed
+    bool is_fenced = false;
+  };
+
   std::vector<Fiber> fibers;
   std::vector<Warp> warps;
+  std::vector<Warpgroup> warpgroups;
   Meeting block;
+  Meeting named[16];
+  std::deque<std::function<void()>> later; ///< of the copy engine
   ucontext_t scheduler;
   void (*body)(void *context);
   void *context;
@@ -127,10 +147,18 @@ void run_fibers(Block &block) {
         swapcontext(&block.scheduler, &block.fibers[t].context);
         is_running = true;
       }
+    if (!is_running && !block.later.empty()) {
+      block.later.front()();
+      block.later.pop_front();
+      is_running = true;
+    }
   }
   for (const Fiber &fiber : block.fibers)
     if (!fiber.is_done)
       fail("threads of a block wait for each other for ever");
+  for (const Block::Warpgroup &own : block.warpgroups)
+    if (own.products.size() > 1)
+      fail("a product of a warpgroup was not waited for");
 }
 
 Fiber &own_fiber() {
@@ -142,6 +170,18 @@ Fiber &own_fiber() {
 } // namespace
 
 unsigned char *shared_memory() { return shared.data() + (64 - uintptr_t(shared.data()) % 64) % 64; }
+uint32_t shared_address(const void *in_shared) {
+  const auto offset = static_cast<const unsigned char *>(in_shared) - shared_memory();
+  if (offset < 0 || size_t(offset) + 64 > shared.size())
+    fail("an address is not in the memory that the launch gave");
+  return first_shared_address + uint32_t(offset);
+}
+const unsigned char *shared_at(uint32_t address) {
+  const uint32_t offset = address - first_shared_address;
+  if (offset + 64 > shared.size())
+    fail("a matrix descriptor points out of the memory that the launch gave");
+  return shared_memory() + offset;
+}
 
 void wait_for_block() {
   own_fiber();
@@ -157,6 +197,84 @@ void with_warp(void *argument, void (*act)(void *const *arguments)) {
     std::memset(own.arguments, 0, sizeof own.arguments);
   }
   wait(own.meeting);
+}
+
+void wait_until(bool (*is_ready)(const void *context), const void *context) {
+  Fiber &fiber = own_fiber();
+  if (is_ready(context))
+    return;
+  fiber.is_ready = is_ready;
+  fiber.ready_context = context;
+  swapcontext(&fiber.context, &current->scheduler);
+  fiber.is_ready = nullptr;
+}
+
+void do_later(std::function<void()> work) {
+  own_fiber();
+  current->later.push_back(std::move(work));
+}
+
+void meet(int name, int threads) {
+  own_fiber();
+  Meeting &meeting = current->named[name];
+  if (meeting.arrived > 0 && meeting.expected != unsigned(threads))
+    fail("threads meet in different numbers");
+  meeting.expected = unsigned(threads);
+  wait(meeting);
+}
+
+namespace {
+
+/// The last thread of a warpgroup to come acts for all.
+template <class Act> void with_warpgroup(Act act) {
+  own_fiber();
+  Block::Warpgroup &own = current->warpgroups[threadIdx.x / warpgroup];
+  if (own.meeting.arrived + 1 == warpgroup)
+    act(own);
+  wait(own.meeting);
+}
+
+} // namespace
+
+void start_products() {
+  with_warpgroup([](Block::Warpgroup &own) { own.is_fenced = true; });
+}
+
+void multiply_tiles(const Product &product) {
+  own_fiber();
+  current->warpgroups[threadIdx.x / warpgroup].arguments[threadIdx.x % warpgroup] = &product;
+  with_warpgroup([](Block::Warpgroup &own) {
+    if (!own.is_fenced)
+      fail("a product of a warpgroup comes without a fence before it");
+    std::vector<Product> lanes;
+    for (const Product *lane : own.arguments) {
+      lanes.push_back(*lane);
+      if (lane->a_tile != lanes[0].a_tile || lane->b_tile != lanes[0].b_tile)
+        fail("the threads of a warpgroup name different tiles");
+    }
+    if (own.products.empty())
+      own.products.emplace_back();
+    own.products.back().push_back(std::move(lanes));
+  });
+}
+
+void commit_products() {
+  with_warpgroup([](Block::Warpgroup &own) {
+    if (own.products.empty())
+      own.products.emplace_back();
+    own.products.emplace_back();
+  });
+}
+
+void products_done(unsigned groups) {
+  with_warpgroup([groups](Block::Warpgroup &own) {
+    own.is_fenced = false;
+    while (own.products.size() > groups + 1) {
+      for (const std::vector<Product> &lanes : own.products.front())
+        multiply(lanes);
+      own.products.pop_front();
+    }
+  });
 }
 
 void fail(const char *what) {

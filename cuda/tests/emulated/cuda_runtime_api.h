@@ -13,6 +13,7 @@
 #include <math.h>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #define __global__
 #define __host__
@@ -49,6 +50,41 @@ void commit_copies();
 /// Leaves at most `groups` of the thread's committed groups undone.
 void wait_for_copies(unsigned groups);
 
+/// Other threads run until is_ready(context).
+void wait_until(bool (*is_ready)(const void *context), const void *context);
+/// Done when no thread can go on.
+void do_later(std::function<void()> work);
+/// Returns when `threads` threads have come to the barrier of that name.
+void meet(int name, int threads);
+
+/// What PTX calls an address in shared memory.
+uint32_t shared_address(const void *in_shared);
+const unsigned char *shared_at(uint32_t address);
+
+// Of device/tma.cuh.
+void *tensor_map_encoder();
+void make_barrier(void *barrier, unsigned arrivals);
+void arrive(void *barrier, unsigned bytes);
+void wait_for(void *barrier, unsigned parity);
+void load_tile(void *to, const void *map, int32_t column, int32_t row, void *barrier);
+
+// Of device/wgmma.cuh.
+/// Of one thread: where its sums are, and A in registers or as a tile.
+struct Product {
+  float *sums;
+  int columns;
+  const uint32_t *a;
+  uint64_t a_tile, b_tile;
+  bool is_added;
+};
+uint32_t swizzled(uint32_t address);
+void start_products();
+void multiply_tiles(const Product &product);
+void commit_products();
+void products_done(unsigned groups);
+/// Now, of the lanes of a warpgroup.
+void multiply(const std::vector<Product> &lanes);
+
 // Of device/mma.cuh.
 uint32_t bfloat(float value);
 void load_matrices(uint32_t (&to)[4], const void *row, bool is_transposed);
@@ -82,10 +118,12 @@ inline double __longlong_as_double(int64_t bits) { return std::bit_cast<double>(
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fdiv_rn(float a, float b) { return a / b; }
 
+struct CUstream_st;
+
 namespace emulated {
 
-/// Whether a graph is being captured, of which `record` adds a node.
-bool is_recording();
+/// Whether a graph is being captured from the stream, of which `record` adds a node.
+bool is_recording(CUstream_st *stream);
 void record(std::function<void()> node);
 
 } // namespace emulated
@@ -96,11 +134,17 @@ constexpr int CUDART_VERSION = 13000;
 
 enum cudaError_t {
   cudaSuccess,
+  cudaErrorInvalidValue,
   cudaErrorMemoryAllocation,
   cudaErrorInsufficientDriver,
   cudaErrorNoDevice,
   cudaErrorInvalidConfiguration
 };
+enum cudaDriverEntryPointQueryResult {
+  cudaDriverEntryPointSuccess,
+  cudaDriverEntryPointSymbolNotFound
+};
+constexpr unsigned long long cudaEnableDefault = 0;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaDeviceAttr {
   cudaDevAttrComputeCapabilityMajor,
@@ -137,6 +181,9 @@ const char *cudaGetErrorName(cudaError_t error);
 const char *cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetLastError();
 cudaError_t cudaDriverGetVersion(int *version);
+cudaError_t cudaGetDriverEntryPointByVersion(const char *name, void **found, unsigned version,
+                                             unsigned long long flags,
+                                             cudaDriverEntryPointQueryResult *result);
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device);
@@ -178,17 +225,28 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, void (*)(Parameters...))
   return cudaSuccess;
 }
 
+namespace emulated {
+
+/// Raises what a kernel may be given, up to the 227 KiB of compute capability 9.0.
+cudaError_t allow_shared(const void *kernel, size_t bytes);
+/// Without allow_shared, 48 KiB less 4 KiB for what the kernel declares, which is not known here.
+bool is_allowed_shared(const void *kernel, size_t bytes);
+
+} // namespace emulated
+
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 template <class... Parameters>
-cudaError_t cudaFuncSetAttribute(void (*)(Parameters...), cudaFuncAttribute, int) {
-  return cudaSuccess;
+cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...), cudaFuncAttribute, int bytes) {
+  return emulated::allow_shared(reinterpret_cast<const void *>(kernel), size_t(bytes));
 }
 
 template <class... Parameters>
 cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid, dim3 block, void **arguments,
-                             size_t shared_bytes, cudaStream_t) {
+                             size_t shared_bytes, cudaStream_t stream) {
   if (grid.x == 0 || grid.x > INT32_MAX || block.x == 0 || block.x > 1024)
     return cudaErrorInvalidConfiguration;
+  if (!emulated::is_allowed_shared(reinterpret_cast<const void *>(kernel), shared_bytes))
+    return cudaErrorInvalidValue;
   auto bound = [&]<size_t... i>(std::index_sequence<i...>) {
     return std::tuple<Parameters...>(*static_cast<Parameters *>(arguments[i])...);
   }(std::index_sequence_for<Parameters...>());
@@ -200,7 +258,7 @@ cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid, dim3 bloc
       emulated::run_block([](void *context) { (*static_cast<decltype(body) *>(context))(); }, &body,
                           shared_bytes);
   };
-  if (emulated::is_recording())
+  if (emulated::is_recording(stream))
     emulated::record(work);
   else
     work();

@@ -30,7 +30,7 @@ template <bool is_transposed> void load(void *const *lanes) {
       }
 }
 
-struct Product {
+struct Fragments {
   float *sum;
   const uint32_t *a, *b;
 };
@@ -40,8 +40,8 @@ float value(uint32_t pair, int half) {
 }
 
 void multiply(void *const *lanes) {
-  const auto of = [&](int lane) -> const Product & {
-    return *static_cast<const Product *>(lanes[lane]);
+  const auto of = [&](int lane) -> const Fragments & {
+    return *static_cast<const Fragments *>(lanes[lane]);
   };
   float a[16][16], b[16][8];
   for (int row = 0; row < 16; row++)
@@ -73,7 +73,7 @@ void load_matrices(uint32_t (&to)[4], const void *row, bool is_transposed) {
 }
 
 void multiply_add(float (&sum)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-  Product lane = {sum, a, b};
+  Fragments lane = {sum, a, b};
   with_warp(&lane, multiply);
 }
 
