@@ -99,12 +99,13 @@ struct Softmax {
   float largest[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0};
 
   /// Scores in base 2 become weights; `sums` what was summed with the weights before.
-  template <int N> __device__ void weigh(float (&scores)[flash_keys / 8][4], float (&sums)[N][4]) {
+  template <int key_groups, int N>
+  __device__ void weigh(float (&scores)[key_groups][4], float (&sums)[N][4]) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
       float most = largest[half];
 #pragma unroll
-      for (int n = 0; n < flash_keys / 8; n++)
+      for (int n = 0; n < key_groups; n++)
         most = fmaxf(most, fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
       most = row_max(most);
       const float base = most == -INFINITY ? 0.0f : most;
@@ -112,7 +113,7 @@ struct Softmax {
       largest[half] = most;
       float added = 0;
 #pragma unroll
-      for (int n = 0; n < flash_keys / 8; n++)
+      for (int n = 0; n < key_groups; n++)
 #pragma unroll
         for (int i = 2 * half; i < 2 * half + 2; i++) {
           scores[n][i] = power_of_two(scores[n][i] - base);
@@ -128,6 +129,88 @@ struct Softmax {
   }
 };
 
+/// The queries of a block and head, and the rows that this lane has of them: own_row and own_row + 8.
+struct FlashRows {
+  int64_t first_row;               ///< of q and y
+  int32_t first_query, rows, head; ///< first_query: in the segment
+  int own_row;
+
+  __device__ FlashRows(const QueryTile &tile, const Segment &segment, int32_t most, int32_t head)
+      : first_row(int64_t(segment.q_start) + tile.first_row), first_query(tile.first_row),
+        rows(segment.q_end - segment.q_start - tile.first_row), head(head),
+        own_row(threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4) {
+    if (rows > most)
+      rows = most;
+  }
+
+  /// As factors A of multiply_add and multiply_tiles.
+  template <int steps>
+  __device__ void load(const AttentionNode &node, uint32_t (&queries)[steps][4]) const {
+    const float *const q = node.q + first_row * node.q_stride + int64_t(head) * node.depth;
+    const auto query = [&](int row, int column) {
+      return row < rows && column < node.depth ? q[row * node.q_stride + column] : 0.0f;
+    };
+#pragma unroll
+    for (int k = 0; k < steps; k++)
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        const int row = own_row + i % 2 * 8;
+        const int column = k * 16 + threadIdx.x % 4 * 2 + i / 2 * 8;
+        queries[k][i] = bfloat_pair(query(row, column), query(row, column + 1));
+      }
+  }
+
+  /// Products of queries and keys, from `first_key` of the segment on, become scores in base 2.
+  template <int key_groups>
+  __device__ void score(const AttentionNode &node, int32_t first_key, int32_t key_count,
+                        float (&scores)[key_groups][4]) const {
+    const float scale = node.scale * log2_e;
+    const bool is_whole = first_key + key_groups * 8 <= key_count && !node.is_causal && !node.bias;
+#pragma unroll
+    for (int n = 0; n < key_groups; n++)
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        scores[n][i] *= scale;
+        const int row = own_row + i / 2 * 8;
+        if (is_whole || row >= rows)
+          continue;
+        const int32_t key = first_key + n * 8 + threadIdx.x % 4 * 2 + i % 2;
+        const float offset = node.offset(first_query + row, key, key_count, head);
+        // What is dropped may be another segment's, and NaN.
+        scores[n][i] = offset == -INFINITY ? offset : scores[n][i] + log2_e * offset;
+      }
+  }
+
+  template <int N>
+  __device__ void store(const AttentionNode &node, const Softmax &softmax,
+                        const float (&sums)[N][4]) const {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      const float total = row_sum(softmax.total[half]);
+      const int row = own_row + half * 8;
+      float *const y =
+          node.y + (first_row + row) * node.columns() + int64_t(head) * node.value_depth;
+#pragma unroll
+      for (int n = 0; n < N; n++)
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          const int column = n * 8 + threadIdx.x % 4 * 2 + i;
+          if (row < rows && column < node.value_depth)
+            y[column] = total == 0 ? 0.0f : sums[n][2 * half + i] / total;
+        }
+    }
+  }
+};
+
+/// Weights of 16 keys as a factor A.
+__device__ inline void weights_of(const float (&low)[4], const float (&high)[4],
+                                  uint32_t (&weights)[4]) {
+  weights[0] = bfloat_pair(low[0], low[1]);
+  weights[1] = bfloat_pair(low[2], low[3]);
+  weights[2] = bfloat_pair(high[0], high[1]);
+  weights[3] = bfloat_pair(high[2], high[3]);
+}
+
 template <class Shape>
 __global__ void __launch_bounds__(flash_warps * 32, 1)
     flash_tiles(const AttentionNode node, const QueryTiles list, const int64_t tokens,
@@ -140,12 +223,9 @@ __global__ void __launch_bounds__(flash_warps * 32, 1)
   if (tile.segment < 0)
     return;
   const Segment segment = list.segments[tile.segment];
-  const int64_t first_row = int64_t(segment.q_start) + tile.first_row;
-  const int32_t left = segment.q_end - segment.q_start - tile.first_row;
-  const int32_t rows = left < flash_rows ? left : flash_rows;
-  const int32_t key_count = node.keys_of(segment, tile.first_row + rows);
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int own_row = warp * 16 + lane / 4;
+  const FlashRows own(tile, segment, flash_rows, head);
+  const int32_t key_count = node.keys_of(segment, own.first_query + own.rows);
+  const int lane = threadIdx.x % 32;
 
   unsigned char *const shared = launch_shared();
   const int64_t first_token = int64_t(head) * tokens + segment.k_start;
@@ -165,19 +245,8 @@ __global__ void __launch_bounds__(flash_warps * 32, 1)
   copy_tile(0);
 
   uint32_t queries[Shape::k / 16][4];
-  const float *const q = node.q + first_row * node.q_stride + int64_t(head) * node.depth;
-  const auto query = [&](int row, int column) {
-    return row < rows && column < node.depth ? q[row * node.q_stride + column] : 0.0f;
-  };
-#pragma unroll
-  for (int k = 0; k < Shape::k / 16; k++)
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      const int row = own_row + i % 2 * 8, column = k * 16 + lane % 4 * 2 + i / 2 * 8;
-      queries[k][i] = bfloat_pair(query(row, column), query(row, column + 1));
-    }
+  own.load(node, queries);
 
-  const float scale = node.scale * log2_e;
   Softmax softmax;
   float sums[Shape::v_units][4] = {};
   for (int32_t first_key = 0; first_key < key_count; first_key += flash_keys) {
@@ -198,24 +267,13 @@ __global__ void __launch_bounds__(flash_warps * 32, 1)
         multiply_add(scores[n], queries[k], {pairs[0], pairs[1]});
         multiply_add(scores[n + 1], queries[k], {pairs[2], pairs[3]});
       }
-    const bool is_whole = first_key + flash_keys <= key_count && !node.is_causal && !node.bias;
-#pragma unroll
-    for (int n = 0; n < flash_keys / 8; n++)
-#pragma unroll
-      for (int i = 0; i < 4; i++) {
-        scores[n][i] *= scale;
-        if (!is_whole && own_row + i / 2 * 8 < rows)
-          scores[n][i] +=
-              log2_e * node.offset(tile.first_row + own_row + i / 2 * 8,
-                                   first_key + n * 8 + lane % 4 * 2 + i % 2, key_count, head);
-      }
+    own.score(node, first_key, key_count, scores);
     softmax.weigh(scores, sums);
 
 #pragma unroll
     for (int k = 0; k < flash_keys / 16; k++) {
-      const float (&low)[4] = scores[2 * k], (&high)[4] = scores[2 * k + 1];
-      const uint32_t weights[4] = {bfloat_pair(low[0], low[1]), bfloat_pair(low[2], low[3]),
-                                   bfloat_pair(high[0], high[1]), bfloat_pair(high[2], high[3])};
+      uint32_t weights[4];
+      weights_of(scores[2 * k], scores[2 * k + 1], weights);
 #pragma unroll
       for (int n = 0; n < Shape::v_units; n += 2) {
         // Of an odd number of units the last is loaded twice.
@@ -230,21 +288,7 @@ __global__ void __launch_bounds__(flash_warps * 32, 1)
     __syncthreads(); // the next copies go where this tile was
   }
   wait_for_copies<0>();
-
-#pragma unroll
-  for (int half = 0; half < 2; half++) {
-    const float total = row_sum(softmax.total[half]);
-    const int row = own_row + half * 8;
-    float *const y = node.y + (first_row + row) * node.columns() + int64_t(head) * node.value_depth;
-#pragma unroll
-    for (int n = 0; n < Shape::v_units; n++)
-#pragma unroll
-      for (int i = 0; i < 2; i++) {
-        const int column = n * 8 + lane % 4 * 2 + i;
-        if (row < rows && column < node.value_depth)
-          y[column] = total == 0 ? 0.0f : sums[n][2 * half + i] / total;
-      }
-  }
+  own.store(node, softmax, sums);
 }
 
 inline void launch_flash(Stream &stream, const char *name, const AttentionNode &node,

@@ -1,12 +1,14 @@
 // Attention over segments: with bfloat16 factors on the tensor cores for heads of up to 128, where the plan
-// allows it; in float32 otherwise.
+// allows it, by warpgroups where the GPU has them; in float32 otherwise.
 #include "attention_tile.cuh"
 #include "flash_tile.cuh"
+#include "wgmma_flash.cuh"
 
 namespace tubelet::cuda {
 namespace {
 
-constexpr const char *tensor_name = "attention.tensor_cores", *plain_name = "attention.tiles";
+constexpr const char *wgmma_name = "attention.wgmma", *tensor_name = "attention.tensor_cores";
+constexpr const char *plain_name = "attention.tiles";
 
 int64_t depth_of(const Tensor &tensor, const void *attributes) {
   return tensor.shape[1] / static_cast<const Attention::Attributes *>(attributes)->heads;
@@ -83,14 +85,50 @@ void run_tensor(const KernelCall &call, Pool &pool) {
                static_cast<uint16_t *>(packed));
 }
 
+const char *accepts_wgmma(const NodeSpec &node) {
+  if (const char *refusal = accepts_tensor(node))
+    return refusal;
+  if (depth_of(node.inputs[Attention::q], node.attributes) <= 32 &&
+      depth_of(node.inputs[Attention::v], node.attributes) <= 32)
+    return "it is for heads of more than 32";
+  const auto &attributes = *static_cast<const Attention::Attributes *>(node.attributes);
+  if (double(node.inputs[Attention::k].shape[0] + 8) * double(attributes.heads) * 32 > UINT32_MAX)
+    return "it counts at most 4294967295 units of packed keys and values";
+  return wgmma_refusal();
+}
+
+void plan_wgmma(const NodeSpec &node, KernelNeeds &needs) {
+  const auto &attributes = *static_cast<const Attention::Attributes *>(node.attributes);
+  const Tensor &k = node.inputs[Attention::k], &v = node.inputs[Attention::v];
+  needs.scratch_bytes = QueryTiles::bytes(room_of(node, narrow_rows));
+  with_wgmma_flash_shape(depth_of(k, &attributes), depth_of(v, &attributes), [&](auto shape) {
+    needs.scratch_bytes += PackedKeys::bytes(k.shape[0], attributes.heads, shape.k, shape.v);
+  });
+}
+
+/// A row is summed in the same order in blocks of one warpgroup and of two, so that the number of rows may decide.
+void run_wgmma(const KernelCall &call, Pool &pool) {
+  constexpr int64_t multiprocessors = 132;
+  const Tensor &q = call.inputs[Attention::q], &segments = call.inputs[Attention::segments];
+  const AttentionNode node(call);
+  const int64_t wide_room = QueryTiles::room_for(q.shape[0], segments.shape[0], wide_rows);
+  const bool is_wide = wide_room * node.heads >= multiprocessors;
+  const QueryTiles query_tiles(q, segments, is_wide ? wide_rows : narrow_rows, call.scratch);
+  void *packed = static_cast<char *>(call.scratch) + QueryTiles::bytes(query_tiles.room);
+  launch_wgmma_flash(stream_of(pool), wgmma_name, node, query_tiles,
+                     call.inputs[Attention::k].shape[0], static_cast<uint16_t *>(packed));
+}
+
+constexpr Kernel wgmma = {wgmma_name, accepts_wgmma, plan_wgmma,
+                          nullptr,    run_wgmma,     Precision::bf16};
 constexpr Kernel tensor_cores = {tensor_name, accepts_tensor, plan_tensor,
                                  nullptr,     run_tensor,     Precision::bf16};
 constexpr Kernel tiles = {plain_name, accepts_plain, plan_plain, nullptr, run_plain};
-constexpr const Kernel *list[] = {&tensor_cores, &tiles};
+constexpr const Kernel *list[] = {&wgmma, &tensor_cores, &tiles};
 
 } // namespace
 
 extern const KernelList attention_kernels;
-const KernelList attention_kernels = {list, 2};
+const KernelList attention_kernels = {list, 3};
 
 } // namespace tubelet::cuda
