@@ -37,6 +37,9 @@ async function installDependencies() {
   });
 }
 
+/** How the names of what tsc writes end. */
+const output = /\.(m?js|d\.m?ts)(\.map)?$/;
+
 async function buildPackages() {
   await runQuietly('packages', process.execPath, [
     packageProgram('typescript', 'bin/tsc'),
@@ -45,9 +48,9 @@ async function buildPackages() {
   ]);
   // tsc leaves the output of a deleted source, which would be packed.
   for (const folder of packageFolders()) {
-    for (const path of filesUnder(`${folder}/dist`, /\.(js|d\.ts)(\.map)?$/)) {
-      const source = path.replace('/dist/', '/src/').replace(/\.(js|d\.ts)(\.map)?$/, '');
-      const exists = ['.ts', '.js'].some((end) => existsSync(join(root, source + end)));
+    for (const path of filesUnder(`${folder}/dist`, output)) {
+      const source = path.replace('/dist/', '/src/').replace(output, '');
+      const exists = ['.ts', '.js', '.mjs'].some((end) => existsSync(join(root, source + end)));
       if (!exists) rmSync(join(root, path));
     }
   }
@@ -85,7 +88,7 @@ const steps = [
     inputs: () => [
       'tsconfig.base.json',
       ...packagesWith('tsconfig.json'),
-      ...packageFolders().flatMap((folder) => filesUnder(`${folder}/src`, /\.(ts|js|json)$/)),
+      ...packageFolders().flatMap((folder) => filesUnder(`${folder}/src`, /\.(ts|m?js|json)$/)),
     ],
     outputs: () => packagesWith('dist/tsconfig.tsbuildinfo'),
     run: buildPackages,

@@ -12,12 +12,14 @@ const optionNames: Readonly<Record<string, string>> = {
   numFrames: '--frames',
   steps: '--steps',
   guidanceScale: '--guidance',
+  guidanceScale2: '--guidance2',
   seed: '--seed',
   fps: '--fps',
   scheduler: '--scheduler',
   scale: '--scale',
   threads: '--threads',
   image: '--image',
+  lastImage: '--last-image',
   ...modelFlagNames,
 };
 

@@ -59,6 +59,7 @@ export function addGenerateCommand(
     .option('--class <label>', 'in place of a prompt: the number or name of a class, for a DiT')
     .option('--negative <text>', 'what it should not show (default: "")')
     .option('--image <file>', 'the first frame, cropped and scaled to the size')
+    .option('--last-image <file>', 'the last frame, of Wan models that lead from one to another')
     .option('--seed <n>', 'the same seed gives the same file (default: a random one)', parseWhole)
     .optionsGroup('Denoising:')
     .option('--steps <n>', `more are slower and finer (default: ${steps})`, parseWhole)
@@ -67,6 +68,7 @@ export function addGenerateCommand(
       `how closely to follow the prompt; 1 is off (default: ${guidanceScale})`,
       parseNumber,
     )
+    .option('--guidance2 <n>', "the same of a Wan model's second expert", parseNumber)
     .addOption(
       new Option('--scheduler <name>', "noise scheduler (default: the model's)").choices(
         schedulerNames,
@@ -89,6 +91,8 @@ export function addGenerateCommand(
       'merge a LoRA; may be given several times (default scale: 1)',
       addLora,
     )
+    .option('--transformer2 <file>', "the same of a Wan model's second expert")
+    .option('--lora2 <file[=scale]>', "merge a LoRA into a Wan model's second expert", addLora)
     .addOption(
       new Option(
         '--dtype <name>',

@@ -37,14 +37,18 @@ export interface GenerateOptions extends ModelOptions {
   readonly scale?: number;
   readonly steps?: number;
   readonly guidance?: number;
+  readonly guidance2?: number;
   readonly scheduler?: SchedulerName;
   readonly cache?: StepCacheOptions;
   readonly tiling?: boolean;
   readonly negative?: string;
   readonly image?: string;
+  readonly lastImage?: string;
   readonly threads?: number;
   readonly transformer?: string;
   readonly lora?: readonly Lora[];
+  readonly transformer2?: string;
+  readonly lora2?: readonly Lora[];
   readonly dtype?: 'f32' | 'bf16' | 'int8';
   readonly json?: boolean;
 }
@@ -61,20 +65,22 @@ const stages: Readonly<Record<StageProgress['stage'], Stage>> = {
 
 /** Makes a video and writes it; what can be refused is refused before the work. */
 export async function generate(options: GenerateOptions, terminal: Terminal): Promise<void> {
-  const { out, image, json } = options;
+  const { out, json } = options;
   const progress = createProgress(json ? undefined : terminal.errors);
   const start = performance.now();
   try {
     await checkOutputPath(out);
-    const firstFrame = image === undefined ? undefined : await readImage(image);
+    const images = { image: await read(options.image), lastImage: await read(options.lastImage) };
     progress.report('loading', 0, 1);
     await using pipe = await loadPipeline(options.model, {
       threads: options.threads,
       dtype: options.dtype,
       transformer: options.transformer,
       loras: options.lora,
+      transformer2: options.transformer2,
+      loras2: options.lora2,
     });
-    const { video, scale } = await write(pipe, options, firstFrame, progress, terminal.signal);
+    const { video, scale } = await write(pipe, options, images, progress, terminal.signal);
     progress.finish();
     const total = (performance.now() - start) / 1000;
     tell(options, terminal, video, scale, { ...progress.seconds, total });
@@ -83,10 +89,14 @@ export async function generate(options: GenerateOptions, terminal: Terminal): Pr
   }
 }
 
+async function read(path: string | undefined): Promise<RgbImage | undefined> {
+  return path === undefined ? undefined : readImage(path);
+}
+
 async function write(
   pipe: Pipeline,
   options: GenerateOptions,
-  image: RgbImage | undefined,
+  images: Pick<GenerateRequest, 'image' | 'lastImage'>,
   progress: Progress,
   signal: AbortSignal,
 ) {
@@ -95,13 +105,14 @@ async function write(
     prompt,
     classLabel: options.class,
     negativePrompt: negative,
-    image,
+    ...images,
     width: options.width,
     height: options.height,
     numFrames: frames,
     fps: options.fps,
     steps: options.steps,
     guidanceScale: guidance,
+    guidanceScale2: options.guidance2,
     scheduler: options.scheduler,
     cache: options.cache,
     tiling: options.tiling,

@@ -51,6 +51,27 @@ describe('tubelet generate refuses', () => {
     ['a model file', ['--model', import.meta.filename], /a diffusers folder, got a file/],
     ['an image', ['--image', files.path('nowhere.png')], /image must be = .*nowhere\.png/],
     ['no image', ['--image', import.meta.filename], /image must be = a readable image file/],
+    [
+      'a last image',
+      ['--last-image', 'docs/frames.png'],
+      /--last-image must be = absent for this model/,
+    ],
+    ['no last image', ['--last-image', files.path('no.png')], /image must be = .*no\.png/],
+    [
+      'a second scale',
+      ['--guidance2', '3'],
+      /--guidance2 must be = absent for this model, got one/,
+    ],
+    [
+      'a second transformer',
+      ['--transformer2', import.meta.filename],
+      /transformer2 must be = absent for a model of one transformer/,
+    ],
+    [
+      'a LoRA of a second transformer',
+      ['--lora2', 'a.safetensors=2'],
+      /loras2 must be = absent for a model of one transformer/,
+    ],
   ];
   it.for(failing)('%s', async ([, args, message]) => {
     expect(await refused(1, 'a', '--out', out, ...args)).toMatch(message);

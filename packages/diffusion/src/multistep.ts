@@ -1,4 +1,4 @@
-import type { Mixture } from './prediction.js';
+import type { Mixture, PredictionType } from './prediction.js';
 
 /** A noise level of a multistep solver, which moves along lambda. */
 export interface NoiseLevel extends Mixture {
@@ -16,4 +16,9 @@ export function noiseLevel(sigma: number, flow: boolean): NoiseLevel {
 /** The register of step `index` in a ring that remembers `length` outputs: old ones are overwritten, none is moved. */
 export function outputRegister(index: number, length: number): string {
   return `output${index % length}`;
+}
+
+/** The mixture that a prediction is read by: a flow's is always that of the sigma itself, even on a course of ratios. */
+export function solverMixture(type: PredictionType, level: NoiseLevel, sigma: number): Mixture {
+  return type === 'flow_prediction' ? { ...level, sigma } : level;
 }

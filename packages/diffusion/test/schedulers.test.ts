@@ -235,3 +235,39 @@ describe('every schedule', () => {
     },
   );
 });
+
+describe('unusual choices follow the original', () => {
+  // As in the original: data = sample - sigma · prediction by the course's own sigma, whatever the mixture is.
+  it('a flow prediction on a course of ratios is read by the ratio itself', async () => {
+    for (const _class_name of ['UniPCMultistepScheduler', 'DPMSolverMultistepScheduler']) {
+      const scheduler = named(_class_name, { prediction_type: 'flow_prediction', solver_order: 1 });
+      const { sigmas } = scheduler.schedule({ steps: 1 });
+      const answer = await sampleWith(scheduler, { steps: 1 }, (x) => 0.5 * x + 0.1);
+      // One step to sigma 0 arrives at the predicted data.
+      const expected = start.map((x) => x - sigmas[0] * (0.5 * x + 0.1));
+      expect(distance(answer, expected) / largest(expected)).toBeLessThan(1e-12);
+    }
+  });
+
+  it('Euler takes more steps than timesteps of training; velocity ends with the table', async () => {
+    const scheduler = named('EulerDiscreteScheduler', { num_train_timesteps: 4 });
+    const { steps } = scheduler.schedule({ steps: 6 });
+    expect(steps.map(({ velocity }) => velocity !== undefined)).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    const answer = await sampleWith(scheduler, { steps: 6 }, () => 0);
+    expect(answer.every(Number.isFinite)).toBe(true);
+  });
+
+  it('mu is neither ignored nor left out', () => {
+    const solver = named('DPMSolverMultistepScheduler');
+    expect(() => solver.schedule({ steps: 3, mu: 0.7 })).toThrow('use_dynamic_shifting');
+    const unipc = named('UniPCMultistepScheduler', { use_dynamic_shifting: true });
+    expect(() => unipc.schedule({ steps: 3 })).toThrow('mu must be =');
+  });
+});

@@ -1,4 +1,12 @@
 export {
+  type ClipVisionConfig,
+  clipImageTokens,
+  parseClipVisionConfig,
+} from './clip-vision/config.js';
+export { type ClipVisionOptions, clipVisionEncoder } from './clip-vision/model.js';
+export { type ClipImagePacking, packClipImages } from './clip-vision/pack.js';
+export { clipVisionCheckpoint } from './clip-vision/weights.js';
+export {
   type CogvideoxConfig,
   type CogvideoxPositions,
   parseCogvideoxConfig,
@@ -18,7 +26,6 @@ export {
   cogvideoxVaeEncoder,
 } from './cogvideox-vae/model.js';
 export {
-  type CogvideoxTile,
   needsCogvideoxTiles,
   planCogvideoxDecode,
   planCogvideoxEncode,
@@ -194,12 +201,7 @@ export { vivitCheckpoint } from './vivit/weights.js';
 export { parseWanConfig, type WanConfig } from './wan/config.js';
 export { wanTransformer } from './wan/model.js';
 export { wanOriginalNames } from './wan/original-names.js';
-export {
-  packWan,
-  type WanClip,
-  type WanOffsets,
-  type WanPacking,
-} from './wan/pack.js';
-export { type LatentSize, type RotaryTables, rotaryTables, tokenGrid } from './wan/rotary.js';
+export { packWan, type WanClip, type WanPacking } from './wan/pack.js';
+export { type RotaryTables, rotaryTables } from './wan/rotary.js';
 export { wanCheckpoint } from './wan/weights.js';
 export type { Checkpoint } from './weights.js';

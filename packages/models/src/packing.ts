@@ -1,3 +1,5 @@
+import type { Refuse } from './bad-input.js';
+
 /** Where parts of these sizes begin when they stand one after another, and last where all end. */
 export function startsOf(sizes: readonly number[]): number[] {
   const starts = [0];
@@ -37,4 +39,29 @@ export function imageGeometry(
   const elements = startsOf(sizes.map((size) => size.reduce((a, b) => a * b, channels)));
   const rows = sizes.map((size, i) => [elements[i], tokens[i], ...size]);
   return { geometry: Int32Array.from(rows.flat()), elements: elements[images.length] };
+}
+
+/**
+ * Frames, rows and columns of a clip's tokens.
+ *
+ * @param fail refuses a size that is no multiple of the patch
+ */
+export function tokenGrid(
+  fail: Refuse,
+  clip: ClipSize,
+  patch: readonly [t: number, h: number, w: number],
+): [frames: number, rows: number, columns: number] {
+  const along = (axis: keyof ClipSize, size: number) => {
+    const tokens = clip[axis] / size;
+    const good = Number.isInteger(tokens) && tokens >= 1;
+    return good ? tokens : fail(`latent ${axis}`, `a multiple of ${size}`, clip[axis]);
+  };
+  const [t, h, w] = patch;
+  return [along('frames', t), along('height', h), along('width', w)];
+}
+
+/** Refuses a text without tokens. */
+export function requireText(fail: Refuse, { textTokens }: { readonly textTokens: number }): void {
+  if (!(Number.isInteger(textTokens) && textTokens >= 1))
+    fail('text tokens', 'at least one', textTokens);
 }

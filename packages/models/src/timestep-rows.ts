@@ -1,4 +1,5 @@
 import { TubeletError } from '@tubelet/graph';
+import { startsOf } from './packing.js';
 
 /** The timesteps of a clip, of which it may have several at once: clean frames at 0 among noisy ones. */
 export interface ClipTimesteps {
@@ -28,7 +29,7 @@ export function timestepRows(timesteps: ArrayLike<number>): {
  * @param model names the model in errors
  * @throws BAD_INPUT where there is not one row for each frame or token, or no such row
  */
-export function rowOfTokens(
+function rowOfTokens(
   model: string,
   { rows = 1, rowOf = [0] }: ClipTimesteps,
   frames: number,
@@ -45,4 +46,24 @@ export function rowOfTokens(
     if (Number.isInteger(row) && row >= 0 && row < rows) return row;
     throw fail(`rowOf[${at}]`, `below rows ${rows}`, row);
   });
+}
+
+/** The rows of clips laid one after another, and each token's among them. */
+export function packRows(
+  model: string,
+  clips: readonly ClipTimesteps[],
+  frames: readonly number[],
+  tokens: readonly number[],
+): { readonly rows: number; readonly row: Int32Array } {
+  const firsts = startsOf(clips.map(({ rows = 1 }) => rows));
+  const starts = startsOf(tokens);
+  const row = new Int32Array(starts[clips.length]);
+  clips.forEach((clip, i) => {
+    const own = rowOfTokens(model, clip, frames[i], tokens[i]);
+    row.set(
+      own.map((r) => r + firsts[i]),
+      starts[i],
+    );
+  });
+  return { rows: firsts[clips.length], row };
 }

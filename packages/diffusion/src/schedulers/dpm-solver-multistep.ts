@@ -12,7 +12,7 @@ import { denoised, limitData } from '../data-limits.js';
 import { dpmAlgorithm, dpmUpdate } from '../dpm-solver.js';
 import { mustBe } from '../error.js';
 import { makeSchedule, type StepDraft } from '../make-schedule.js';
-import { type NoiseLevel, outputRegister } from '../multistep.js';
+import { type NoiseLevel, outputRegister, solverMixture } from '../multistep.js';
 import { multistepCourse, multistepFields } from '../multistep-course.js';
 import type { NoiseTable } from '../noise-table.js';
 import { checkOptions, onlyOneOf, stepCount } from '../options.js';
@@ -80,6 +80,9 @@ export function dpmSolverMultistep(json: Readonly<Record<string, unknown>> = {})
 function schedule(config: Config, options: ScheduleOptions) {
   checkOptions(name, options, 'timesteps', 'mu', 'precision');
   onlyOneOf(name, options, 'steps', 'timesteps');
+  if (options.mu !== undefined) {
+    requireConfig(name, config.use_dynamic_shifting, 'use_dynamic_shifting', 'true with mu', false);
+  }
   const { timesteps, sigmas, begin, levels } = multistepCourse(name, config, options, (table) =>
     course(config, options, table),
   );
@@ -87,7 +90,10 @@ function schedule(config: Config, options: ScheduleOptions) {
     (i): StepDraft => ({
       timestep: timesteps[i],
       sigma: sigmas[i],
-      after: [...output(config, levels[i], i), ...dpmUpdate(name, config, levels, i, begin)],
+      after: [
+        ...output(config, levels[i], sigmas[i], i),
+        ...dpmUpdate(name, config, levels, i, begin),
+      ],
       addNoise: { sample: levels[i].alpha, noise: levels[i].sigma },
     }),
   );
@@ -102,20 +108,21 @@ function schedule(config: Config, options: ScheduleOptions) {
 }
 
 /** Keeps what the solver integrates: the predicted data, or the predicted noise. */
-function output(config: Config, level: NoiseLevel, index: number): Assignment[] {
+function output(config: Config, level: NoiseLevel, sigma: number, index: number): Assignment[] {
   const set = outputRegister(index, config.solver_order);
   const type = config.prediction_type;
   if (dpmAlgorithm(config).endsWith('++')) {
-    return [assign(set, predictedData(type, level)), ...limitData(config, set)];
+    const data = predictedData(type, solverMixture(type, level, sigma));
+    return [assign(set, data), ...limitData(config, set)];
   }
   const noise = assign(set, predictedNoise(type, level));
   if (!config.thresholding) return [noise];
-  const { alpha, sigma } = level;
+  const { alpha, sigma: share } = level;
   return [
     noise,
-    assign(denoised, { sample: 1 / alpha, [set]: -sigma / alpha }),
+    assign(denoised, { sample: 1 / alpha, [set]: -share / alpha }),
     ...limitData(config),
-    assign(set, { sample: 1 / sigma, [denoised]: -alpha / sigma }),
+    assign(set, { sample: 1 / share, [denoised]: -alpha / share }),
   ];
 }
 
@@ -182,9 +189,7 @@ function luSigmas({ logSigmas }: NoiseTable, count: number): number[] {
 }
 
 function flowShift(config: Config, mu: number | undefined): number {
-  if (mu === undefined) return config.flow_shift;
-  requireConfig(name, config.use_dynamic_shifting, 'use_dynamic_shifting', 'true with mu', false);
-  return Math.exp(mu);
+  return mu === undefined ? config.flow_shift : Math.exp(mu);
 }
 
 /** How many of the noisiest timesteps lie below lambda_min_clipped and are left out. */

@@ -59,7 +59,7 @@ function schedule(config: Config, table: NoiseTable, options: ScheduleOptions) {
     const { sigmaHat, noise } = addedNoise(options.churn, sigma, sigmas.length - 1);
     const data = predictedDataAt(type, type === 'epsilon' ? sigmaHat : sigma);
     // get_velocity of the original looks its table up by the index of the step, not by the timestep.
-    const { alpha, sigma: share } = mixtureOf(table.alphasCumprod[i]);
+    const looked = i < table.alphasCumprod.length ? mixtureOf(table.alphasCumprod[i]) : undefined;
     return {
       timestep: timesteps[i],
       sigma,
@@ -69,7 +69,7 @@ function schedule(config: Config, table: NoiseTable, options: ScheduleOptions) {
         assign('sample', eulerStep(sigmaHat, sigmas[i + 1], data)),
       ],
       addNoise: { sample: 1, noise: sigma },
-      velocity: { sample: -share, noise: alpha },
+      ...(looked && { velocity: { sample: -looked.sigma, noise: looked.alpha } }),
     };
   });
   return makeSchedule({

@@ -15,7 +15,7 @@ import { mustBe } from '../error.js';
 import { shiftFlowSigmas } from '../flow-sigmas.js';
 import { solve } from '../linear-system.js';
 import { makeSchedule, type StepDraft } from '../make-schedule.js';
-import { type NoiseLevel, outputRegister } from '../multistep.js';
+import { type NoiseLevel, outputRegister, solverMixture } from '../multistep.js';
 import { multistepCourse, multistepFields } from '../multistep-course.js';
 import type { NoiseTable } from '../noise-table.js';
 import { checkOptions, onlyOneOf, stepCount } from '../options.js';
@@ -98,7 +98,7 @@ function schedule(config: Config, options: ScheduleOptions) {
       timestep: timesteps[i],
       sigma: sigmas[i],
       after: [
-        ...output(config, levels[i], i),
+        ...output(config, levels[i], sigmas[i], i),
         assign('corrected', correction),
         assign('sample', update(config, levels, i, orders[i], false)),
       ],
@@ -120,10 +120,12 @@ function register(config: Config, index: number): string {
 }
 
 /** Keeps what the solver integrates: the predicted data, or the predicted noise. */
-function output(config: Config, level: NoiseLevel, index: number): Assignment[] {
+function output(config: Config, level: NoiseLevel, sigma: number, index: number): Assignment[] {
   const set = register(config, index);
-  if (!config.predict_x0) return [assign(set, predictedNoise(config.prediction_type, level))];
-  return [assign(set, predictedData(config.prediction_type, level)), ...limitData(config, set)];
+  const type = config.prediction_type;
+  if (!config.predict_x0) return [assign(set, predictedNoise(type, level))];
+  const data = predictedData(type, solverMixture(type, level, sigma));
+  return [assign(set, data), ...limitData(config, set)];
 }
 
 /**
@@ -207,6 +209,9 @@ function course(config: Config, options: ScheduleOptions, table: NoiseTable) {
   const { num_train_timesteps: train, use_flow_sigmas: flow } = config;
   if (options.sigmas && (!flow || isDistributed(config))) {
     throw mustBe(name, 'sigmas', 'given only with flow sigmas', options.sigmas, 'UNSUPPORTED');
+  }
+  if (config.use_dynamic_shifting && options.mu === undefined) {
+    throw mustBe(name, 'mu', 'a number where use_dynamic_shifting is true', options.mu);
   }
   const count = options.sigmas?.length ?? stepCount(name, options);
   const max = config.sigma_max ?? table.sigmas[train - 1];

@@ -1,37 +1,27 @@
-import { planTiles, type TilePlan, type TileSize } from '../vae/tiles.js';
+import type { ImageSize } from '../packing.js';
+import { inLatents, inPixels, planTiles, type TilePlan, type TileSize } from '../vae/tiles.js';
 import { type CogvideoxVaeConfig, cogvideoxVaeFactors } from './config.js';
 
 /** Of a tile, what passes into the next. */
 const overlap = { height: 1 / 6, width: 1 / 5 };
 
-/** Height and width of a tile in pixels. */
-export interface CogvideoxTile {
-  readonly height: number;
-  readonly width: number;
-}
-
-function defaultTile({ sampleHeight, sampleWidth }: CogvideoxVaeConfig): CogvideoxTile {
+function defaultTile({ sampleHeight, sampleWidth }: CogvideoxVaeConfig): ImageSize {
   return { height: Math.floor(sampleHeight / 2), width: Math.floor(sampleWidth / 2) };
-}
-
-function inLatents({ height, width }: CogvideoxTile, config: CogvideoxVaeConfig): CogvideoxTile {
-  const { space } = cogvideoxVaeFactors(config);
-  return { height: Math.trunc(height / space), width: Math.trunc(width / space) };
 }
 
 /** Whether pictures or latents are larger than one tile: with tiling on the original cuts them then. */
 export function needsCogvideoxTiles(
   config: CogvideoxVaeConfig,
-  { height, width }: CogvideoxTile,
+  { height, width }: ImageSize,
   direction: 'encode' | 'decode',
   tile = defaultTile(config),
 ): boolean {
-  const most = direction === 'encode' ? tile : inLatents(tile, config);
+  const most = direction === 'encode' ? tile : inLatents(tile, cogvideoxVaeFactors(config).space);
   return height > most.height || width > most.width;
 }
 
 /** Tiles of the source begin so that a sixth of the height and a fifth of the width are in two of them. */
-function sourceTiles({ height, width }: CogvideoxTile): TileSize {
+function sourceTiles({ height, width }: ImageSize): TileSize {
   return {
     minHeight: height,
     minWidth: width,
@@ -40,7 +30,7 @@ function sourceTiles({ height, width }: CogvideoxTile): TileSize {
   };
 }
 
-function resultTiles({ height, width }: CogvideoxTile): TileSize {
+function resultTiles({ height, width }: ImageSize): TileSize {
   return {
     minHeight: height,
     minWidth: width,
@@ -52,7 +42,7 @@ function resultTiles({ height, width }: CogvideoxTile): TileSize {
 /**
  * Tiles of latents [F, height, width, z]; the result is pictures. Every tile is a clip of its own, with its own cache.
  *
- * @param tile default half of the size it was trained on
+ * @param tile in pixels; default half of the size it was trained on
  */
 export function planCogvideoxDecode(
   config: CogvideoxVaeConfig,
@@ -61,8 +51,9 @@ export function planCogvideoxDecode(
   tile = defaultTile(config),
 ): TilePlan {
   const { space } = cogvideoxVaeFactors(config);
-  const source = sourceTiles(inLatents(tile, config));
-  return planTiles(source, height, width, resultTiles(tile), height * space, width * space, 1);
+  const source = { height, width };
+  const sourceTile = sourceTiles(inLatents(tile, space));
+  return planTiles(source, sourceTile, inPixels(source, space), resultTiles(tile));
 }
 
 /** Tiles of pictures [F, height, width, C] for the encoder with `tile: true`; the result is latents. */
@@ -73,6 +64,7 @@ export function planCogvideoxEncode(
   tile = defaultTile(config),
 ): TilePlan {
   const { space } = cogvideoxVaeFactors(config);
-  const [h, w] = [Math.floor(height / space), Math.floor(width / space)];
-  return planTiles(sourceTiles(tile), height, width, resultTiles(inLatents(tile, config)), h, w, 1);
+  const source = { height, width };
+  const resultTile = resultTiles(inLatents(tile, space));
+  return planTiles(source, sourceTiles(tile), inLatents(source, space), resultTile);
 }

@@ -1,8 +1,10 @@
-import { TubeletError } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
 import { imagePlaces, packJoint } from '../joint-pack.js';
 import { type ClipSize, imageGeometry, partOf, segmentTable } from '../packing.js';
 import type { CogvideoxConfig } from './config.js';
 import { computedPositions, rotaryPositions } from './positions.js';
+
+const fail: Refuse = refusalBy('cogvideox');
 
 /** One clip of a run; a guided request is two of them, with and without its text. Sizes are those of the latents. */
 export interface CogvideoxClip extends ClipSize {
@@ -154,8 +156,4 @@ function gridOf(config: CogvideoxConfig, clip: CogvideoxClip): ClipSize {
     height: along('height', p),
     width: along('width', p),
   };
-}
-
-function fail(what: string, expected: string, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'cogvideox', `${what} must be = ${expected}, got ${got}`);
 }

@@ -1,7 +1,9 @@
-import { TubeletError } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
 import { imagePlaces, packJoint } from '../joint-pack.js';
 import { partOf, segmentTable } from '../packing.js';
 import type { FluxConfig } from './config.js';
+
+const fail: Refuse = refusalBy('flux');
 
 /** One image of a run. */
 export interface FluxImage {
@@ -102,8 +104,4 @@ function rotaryTables(
     }
   });
   return { cos, sin };
-}
-
-function fail(what: string, expected: string, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'flux', `${what} must be = ${expected}, got ${got}`);
 }

@@ -1,6 +1,13 @@
 import { TubeletError } from '@tubelet/graph';
 import type { ClipSize } from '../packing.js';
-import { planTilesOrWhole, scaledTile, type TilePlan, type TileSize } from '../vae/tiles.js';
+import {
+  dividedTile,
+  inLatents,
+  inPixels,
+  planTilesOrWhole,
+  type TilePlan,
+  type TileSize,
+} from '../vae/tiles.js';
 import { type HunyuanVaeConfig, spaceFactorOf, timeFactor } from './config.js';
 
 /** Tiles of diffusers' `enable_tiling`, in pictures and pixels; a tile begins every stride. */
@@ -38,36 +45,34 @@ export interface HunyuanTilePlan {
 /** Parts of latents [frames, height, width, z] for the decoder. A clip that is small enough is one part. */
 export function planHunyuanDecode(
   config: HunyuanVaeConfig,
-  { frames, height, width }: ClipSize,
+  clip: ClipSize,
   tile: HunyuanTileSize = hunyuanTileSize,
 ): HunyuanTilePlan {
   const factor = spaceFactorOf(config);
-  const latents = inLatents(tile, factor);
-  const result = { height: height * factor, width: width * factor };
+  const latents = tileInLatents(tile, factor);
   return {
-    time: planSpans(frames, latents, 1 + (frames - 1) * timeFactor, tile),
-    space: planTilesOrWhole({ height, width }, latents, result, tile),
+    time: planSpans(clip.frames, latents, 1 + (clip.frames - 1) * timeFactor, tile),
+    space: planTilesOrWhole(clip, latents, inPixels(clip, factor), tile),
   };
 }
 
 /** Parts of pictures [frames, height, width, C] for the encoder with `tile: true`. A clip that is small enough is one part. */
 export function planHunyuanEncode(
   config: HunyuanVaeConfig,
-  { frames, height, width }: ClipSize,
+  clip: ClipSize,
   tile: HunyuanTileSize = hunyuanTileSize,
 ): HunyuanTilePlan {
   const factor = spaceFactorOf(config);
-  const latents = inLatents(tile, factor);
-  const result = { height: Math.floor(height / factor), width: Math.floor(width / factor) };
+  const latents = tileInLatents(tile, factor);
   return {
-    time: planSpans(frames, tile, 1 + Math.floor((frames - 1) / timeFactor), latents),
-    space: planTilesOrWhole({ height, width }, tile, result, latents),
+    time: planSpans(clip.frames, tile, 1 + Math.floor((clip.frames - 1) / timeFactor), latents),
+    space: planTilesOrWhole(clip, tile, inLatents(clip, factor), latents),
   };
 }
 
-function inLatents(tile: HunyuanTileSize, factor: number): HunyuanTileSize {
+function tileInLatents(tile: HunyuanTileSize, factor: number): HunyuanTileSize {
   return {
-    ...scaledTile(tile, 1 / factor),
+    ...dividedTile(tile, factor),
     minFrames: Math.floor(tile.minFrames / timeFactor),
     strideFrames: Math.floor(tile.strideFrames / timeFactor),
   };

@@ -1,14 +1,21 @@
-import { TubeletError } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
 import { packJoint } from '../joint-pack.js';
-import { imageGeometry, partOf, segmentTable, startsOf } from '../packing.js';
+import {
+  type ClipSize,
+  imageGeometry,
+  partOf,
+  requireText,
+  segmentTable,
+  startsOf,
+  tokenGrid,
+} from '../packing.js';
 import type { HunyuanConfig } from './config.js';
 import { hunyuanRotary } from './rotary.js';
 
+const fail: Refuse = refusalBy('hunyuan');
+
 /** One clip of a run. Sizes are those of the latents. */
-export interface HunyuanClip {
-  readonly frames: number;
-  readonly height: number;
-  readonly width: number;
+export interface HunyuanClip extends ClipSize {
   /** Tokens of its text without padding: the mask's ones, which come first. */
   readonly textTokens: number;
 }
@@ -55,7 +62,10 @@ export interface HunyuanPacking {
 /** Packs clips of any sizes into one run of {@link hunyuanTransformer}. */
 export function packHunyuan(config: HunyuanConfig, clips: readonly HunyuanClip[]): HunyuanPacking {
   if (clips.length === 0) fail('clips', 'at least one', 'none');
-  const grids = clips.map((clip) => gridOf(config, clip));
+  const grids = clips.map((clip) => {
+    requireText(fail, clip);
+    return tokenGrid(fail, clip, [config.patchSizeT, config.patchSize, config.patchSize]);
+  });
   const counts = grids.map(([frames, rows, columns]) => frames * rows * columns);
   const texts = clips.map(({ textTokens }) => textTokens);
   const { starts, ...joint } = packJoint(counts, texts, 'image-first');
@@ -111,22 +121,4 @@ function firstFrames(
     rows.fill(grids.length + i, starts[i], starts[i] + height * width);
   });
   return rows;
-}
-
-function gridOf(config: HunyuanConfig, clip: HunyuanClip): [number, number, number] {
-  const along = (axis: 'frames' | 'height' | 'width', patch: number) => {
-    const size = clip[axis] / patch;
-    if (!Number.isInteger(size) || size < 1)
-      fail(`latent ${axis}`, `a multiple of ${patch}`, clip[axis]);
-    return size;
-  };
-  const { patchSizeT, patchSize } = config;
-  const { textTokens } = clip;
-  if (!Number.isInteger(textTokens) || textTokens < 1)
-    fail('text tokens', 'at least one', textTokens);
-  return [along('frames', patchSizeT), along('height', patchSize), along('width', patchSize)];
-}
-
-function fail(what: string, expected: string, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'hunyuan', `${what} must be = ${expected}, got ${got}`);
 }

@@ -1,4 +1,4 @@
-import { planTiles, type TilePlan, type TileSize } from '../vae/tiles.js';
+import { inLatents, inPixels, planTiles, type TilePlan, type TileSize } from '../vae/tiles.js';
 import { type KlVaeConfig, klVaeFactor } from './config.js';
 
 /** Tiles of diffusers' AutoencoderKL: a quarter of a tile passes into the next. */
@@ -30,15 +30,8 @@ export function planKlVaeDecode(
 ): TilePlan {
   const { pixels, latents } = tilesOf(config, sampleSize);
   const factor = klVaeFactor(config);
-  return planTiles(
-    latents.source,
-    height,
-    width,
-    pixels.result,
-    height * factor,
-    width * factor,
-    1,
-  );
+  const source = { height, width };
+  return planTiles(source, latents.source, inPixels(source, factor), pixels.result);
 }
 
 /** Tiles of pictures [N, height, width, C] for the encoder with `tile: true`; the result is latents. */
@@ -50,13 +43,6 @@ export function planKlVaeEncode(
 ): TilePlan {
   const { pixels, latents } = tilesOf(config, sampleSize);
   const factor = klVaeFactor(config);
-  return planTiles(
-    pixels.source,
-    height,
-    width,
-    latents.result,
-    Math.floor(height / factor),
-    Math.floor(width / factor),
-    1,
-  );
+  const source = { height, width };
+  return planTiles(source, pixels.source, inLatents(source, factor), latents.result);
 }

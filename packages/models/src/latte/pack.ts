@@ -1,14 +1,12 @@
-import { TubeletError } from '@tubelet/graph';
-import { imageGeometry, partOf, segmentTable, startsOf } from '../packing.js';
+import { type Refuse, refusalBy } from '../bad-input.js';
+import { type ClipSize, imageGeometry, partOf, segmentTable, startsOf } from '../packing.js';
 import { sinCosPositions } from '../positions.js';
 import type { LatteConfig } from './config.js';
 
-/** One clip of a run; a guided request is two of them, with and without its text. Sizes are those of the latents. */
-export interface LatteClip {
-  /** One is a picture. */
-  readonly frames: number;
-  readonly height: number;
-  readonly width: number;
+const fail: Refuse = refusalBy('latte');
+
+/** One clip of a run; a guided request is two of them, with and without its text. Sizes are those of the latents; one frame is a picture. */
+export interface LatteClip extends ClipSize {
   /** Tokens of its text without padding. */
   readonly textTokens: number;
 }
@@ -113,8 +111,4 @@ export function packLatte(config: LatteConfig, clips: readonly LatteClip[]): Lat
       temporalSegments: segmentTable(moments, moments),
     },
   };
-}
-
-function fail(what: string, expected: string, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'latte', `${what} must be = ${expected}, got ${got}`);
 }

@@ -1,4 +1,12 @@
-import { planTiles, type TilePlan, type TileSize } from '../vae/tiles.js';
+import type { ImageSize } from '../packing.js';
+import {
+  dividedTile,
+  inLatents,
+  inPixels,
+  planTiles,
+  type TilePlan,
+  type TileSize,
+} from '../vae/tiles.js';
 import type { LtxVaeConfig } from './config.js';
 
 /** diffusers' default tiles, in pixels. */
@@ -9,24 +17,14 @@ const defaultTile: TileSize = {
   strideWidth: 448,
 };
 
-function inLatents(tile: TileSize, { space }: LtxVaeConfig): TileSize {
-  const of = (pixels: number) => Math.floor(pixels / space);
-  return {
-    minHeight: of(tile.minHeight),
-    minWidth: of(tile.minWidth),
-    strideHeight: of(tile.strideHeight),
-    strideWidth: of(tile.strideWidth),
-  };
-}
-
 /** Whether pictures or latents are larger than one tile: with tiling on the original cuts them then. */
 export function needsLtxTiles(
   config: LtxVaeConfig,
-  { height, width }: { readonly height: number; readonly width: number },
+  { height, width }: ImageSize,
   direction: 'encode' | 'decode',
   tile = defaultTile,
 ): boolean {
-  const { minHeight, minWidth } = direction === 'encode' ? tile : inLatents(tile, config);
+  const { minHeight, minWidth } = direction === 'encode' ? tile : dividedTile(tile, config.space);
   return height > minHeight || width > minWidth;
 }
 
@@ -38,8 +36,8 @@ export function planLtxDecode(
   tile = defaultTile,
 ): TilePlan {
   const { space } = config;
-  const latents = inLatents(tile, config);
-  return planTiles(latents, height, width, tile, height * space, width * space, 1);
+  const source = { height, width };
+  return planTiles(source, dividedTile(tile, space), inPixels(source, space), tile);
 }
 
 /** Tiles of pictures [F, height, width, C] for the encoder with `tile: true`; the result is latents. */
@@ -50,6 +48,6 @@ export function planLtxEncode(
   tile = defaultTile,
 ): TilePlan {
   const { space } = config;
-  const [h, w] = [Math.floor(height / space), Math.floor(width / space)];
-  return planTiles(tile, height, width, inLatents(tile, config), h, w, 1);
+  const source = { height, width };
+  return planTiles(source, tile, inLatents(source, space), dividedTile(tile, space));
 }

@@ -1,8 +1,17 @@
-import { TubeletError } from '@tubelet/graph';
-import { type ClipSize, imageGeometry, segmentTable, startsOf } from '../packing.js';
-import { type ClipTimesteps, rowOfTokens } from '../timestep-rows.js';
+import { type Refuse, refusalBy } from '../bad-input.js';
+import {
+  type ClipSize,
+  imageGeometry,
+  requireText,
+  segmentTable,
+  startsOf,
+  tokenGrid,
+} from '../packing.js';
+import { type ClipTimesteps, packRows } from '../timestep-rows.js';
 import type { LtxConfig } from './config.js';
 import { gridCoordinates, rotaryPositions } from './positions.js';
+
+const fail: Refuse = refusalBy('ltx');
 
 /** One clip of a run; a guided request is two of them, with and without its text. Sizes are those of the latents. */
 export interface LtxClip extends ClipSize, ClipTimesteps {
@@ -45,23 +54,21 @@ export interface LtxPacking {
 /** Packs clips of any sizes into one run of {@link ltxTransformer}. */
 export function packLtx(config: LtxConfig, clips: readonly LtxClip[]): LtxPacking {
   if (clips.length === 0) fail('clips', 'at least one', 'none');
-  const grids = clips.map((clip) => gridOf(config, clip));
+  const grids = clips.map((clip) => {
+    requireText(fail, clip);
+    return tokenGrid(fail, clip, [config.patchSizeT, config.patchSize, config.patchSize]);
+  });
   const counts = grids.map((grid) => grid.reduce((a, b) => a * b));
   const tokens = startsOf(counts);
   const text = startsOf(clips.map(({ textTokens }) => textTokens));
-  const rows = startsOf(clips.map(({ rows = 1 }) => rows));
   const input = imageGeometry(clips, config.inChannels, tokens);
   const output = imageGeometry(clips, config.outChannels, tokens);
   const pairs = config.hiddenSize / 2;
-  const row = new Int32Array(tokens[clips.length]);
+  const frames = grids.map(([count]) => count);
+  const { rows, row } = packRows('ltx', clips, frames, counts);
   const cos = new Float32Array(row.length * pairs);
   const sin = new Float32Array(row.length * pairs);
   clips.forEach((clip, i) => {
-    const own = rowOfTokens('ltx', clip, grids[i][0], counts[i]);
-    row.set(
-      own.map((r) => r + rows[i]),
-      tokens[i],
-    );
     const turns = rotaryPositions(config, coordinatesOf(config, clip, grids[i], counts[i]));
     cos.set(turns.cos, tokens[i] * pairs);
     sin.set(turns.sin, tokens[i] * pairs);
@@ -72,7 +79,7 @@ export function packLtx(config: LtxConfig, clips: readonly LtxClip[]): LtxPackin
       elements: input.elements,
       outputElements: output.elements,
       tokens: row.length,
-      rows: rows[clips.length],
+      rows,
       textTokens: text[clips.length],
     },
     inputs: {
@@ -85,19 +92,6 @@ export function packLtx(config: LtxConfig, clips: readonly LtxClip[]): LtxPackin
       crossSegments: segmentTable(tokens, text),
     },
   };
-}
-
-/** Frames, rows and columns of tokens. */
-function gridOf({ patchSize: p, patchSizeT }: LtxConfig, clip: LtxClip): number[] {
-  const { textTokens } = clip;
-  if (!(Number.isInteger(textTokens) && textTokens >= 1))
-    fail('text tokens', 'at least one', textTokens);
-  return (['frames', 'height', 'width'] as const).map((axis) => {
-    const patch = axis === 'frames' ? patchSizeT : p;
-    const tokens = clip[axis] / patch;
-    const good = Number.isInteger(tokens) && tokens >= 1;
-    return good ? tokens : fail(`latent ${axis}`, `a multiple of ${patch}`, clip[axis]);
-  });
 }
 
 function coordinatesOf(
@@ -113,8 +107,4 @@ function coordinatesOf(
   const good = scale?.every((step) => Number.isFinite(step) && step > 0);
   if (scale && good) return gridCoordinates(grid, scale, config);
   return fail('scale', 'three numbers above 0, or coordinates', String(scale));
-}
-
-function fail(what: string, expected: string, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'ltx', `${what} must be = ${expected}, got ${got}`);
 }

@@ -1,7 +1,9 @@
 import {
   defaultTileSize,
+  dividedTile,
+  inLatents,
+  inPixels,
   planTilesOrWhole,
-  scaledTile,
   type TilePlan,
   type TileSize,
 } from '../vae/tiles.js';
@@ -15,8 +17,8 @@ export function planMochiDecode(
   tile: TileSize = defaultTileSize,
 ): TilePlan {
   const { space } = mochiVaeFactors(config);
-  const result = { height: height * space, width: width * space };
-  return planTilesOrWhole({ height, width }, scaledTile(tile, 1 / space), result, tile);
+  const source = { height, width };
+  return planTilesOrWhole(source, dividedTile(tile, space), inPixels(source, space), tile);
 }
 
 /** Tiles of pictures [F, height, width, C] for the encoder with `tile: true`; pictures small enough are one tile. */
@@ -27,6 +29,6 @@ export function planMochiEncode(
   tile: TileSize = defaultTileSize,
 ): TilePlan {
   const { space } = mochiVaeFactors(config);
-  const result = { height: Math.floor(height / space), width: Math.floor(width / space) };
-  return planTilesOrWhole({ height, width }, tile, result, scaledTile(tile, 1 / space));
+  const source = { height, width };
+  return planTilesOrWhole(source, tile, inLatents(source, space), dividedTile(tile, space));
 }

@@ -1,14 +1,20 @@
-import { TubeletError } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
 import { packJoint } from '../joint-pack.js';
-import { imageGeometry, partOf, segmentTable, startsOf } from '../packing.js';
+import {
+  type ClipSize,
+  imageGeometry,
+  partOf,
+  segmentTable,
+  startsOf,
+  tokenGrid,
+} from '../packing.js';
 import type { MochiConfig } from './config.js';
 import { mochiRotary } from './rotary.js';
 
+const fail: Refuse = refusalBy('mochi');
+
 /** One clip of a run; a guided request is two of them. Sizes are those of the latents. */
-export interface MochiClip {
-  readonly frames: number;
-  readonly height: number;
-  readonly width: number;
+export interface MochiClip extends ClipSize {
   /** Tokens of its text without padding: the mask's ones, which come first; 0 where the text is empty. */
   readonly textTokens: number;
 }
@@ -63,7 +69,12 @@ export function packMochi(
   const expected = (3 * config.hiddenSize) / 2;
   if (frequencies.length !== expected)
     fail('pos_frequencies', `${expected} numbers`, frequencies.length);
-  const grids = clips.map((clip) => gridOf(config, clip));
+  const grids = clips.map((clip) => {
+    const { textTokens } = clip;
+    if (!(Number.isInteger(textTokens) && textTokens >= 0))
+      fail('text tokens', 'a whole number from 0', textTokens);
+    return tokenGrid(fail, clip, [1, config.patchSize, config.patchSize]);
+  });
   const counts = grids.map(([frames, rows, columns]) => frames * rows * columns);
   const texts = clips.map(({ textTokens }) => textTokens);
   const hasText = texts.some((tokens) => tokens > 0);
@@ -95,21 +106,4 @@ export function packMochi(
       ...mochiRotary(config, grids, frequencies),
     },
   };
-}
-
-function gridOf({ patchSize }: MochiConfig, clip: MochiClip): [number, number, number] {
-  const along = (axis: 'frames' | 'height' | 'width', patch: number) => {
-    const size = clip[axis] / patch;
-    if (!Number.isInteger(size) || size < 1)
-      fail(`latent ${axis}`, `a multiple of ${patch}`, clip[axis]);
-    return size;
-  };
-  const { textTokens } = clip;
-  if (!Number.isInteger(textTokens) || textTokens < 0)
-    fail('text tokens', 'a whole number from 0', textTokens);
-  return [along('frames', 1), along('height', patchSize), along('width', patchSize)];
-}
-
-function fail(what: string, expected: string, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'mochi', `${what} must be = ${expected}, got ${got}`);
 }

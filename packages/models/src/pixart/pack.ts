@@ -1,7 +1,9 @@
-import { TubeletError } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
 import { type ImageSize, imageGeometry, partOf, segmentTable, startsOf } from '../packing.js';
 import { sinCosPositions } from '../positions.js';
 import type { PixartConfig } from './config.js';
+
+const fail: Refuse = refusalBy('pixart');
 
 /** One image of a run; a guided request is two of them, with and without its text. Sizes are those of the latents. */
 export interface PixartImage extends ImageSize {
@@ -70,8 +72,4 @@ export function packPixart(config: PixartConfig, images: readonly PixartImage[])
       crossSegments: segmentTable(tokens, text),
     },
   };
-}
-
-function fail(what: string, expected: string, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'pixart', `${what} must be = ${expected}, got ${got}`);
 }

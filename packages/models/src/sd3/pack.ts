@@ -1,7 +1,9 @@
-import { TubeletError } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
 import { packJoint } from '../joint-pack.js';
 import { type ImageSize, imageGeometry, partOf, segmentTable } from '../packing.js';
 import type { Sd3Config } from './config.js';
+
+const fail: Refuse = refusalBy('sd3');
 
 /** One image of a run; a guided request is two of them. Sizes are those of the latents. */
 export interface Sd3Image extends ImageSize {
@@ -89,8 +91,4 @@ function centre(size: number, rows: number, columns: number): number[] {
   return Array.from({ length: rows * columns }, (_, i) => {
     return (top + Math.floor(i / columns)) * size + left + (i % columns);
   });
-}
-
-function fail(what: string, expected: string, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'sd3', `${what} must be = ${expected}, got ${got}`);
 }

@@ -1,15 +1,6 @@
-import {
-  add,
-  attention,
-  columns,
-  embedding,
-  type Graph,
-  gather,
-  graph,
-  layerNorm,
-  type Tensor,
-} from '@tubelet/graph';
-import { fusedLinear, linearLayer, type Weights, weightsOf } from '../weights.js';
+import { add, embedding, type Graph, gather, graph, type Tensor } from '@tubelet/graph';
+import { clipBlock, clipNorm } from '../clip-block.js';
+import { linearLayer, weightsOf } from '../weights.js';
 import type { ClipTextConfig } from './clip-config.js';
 
 /** What {@link clipTextEncoder} gives besides. */
@@ -43,7 +34,7 @@ export function clipTextEncoder(config: ClipTextConfig, options: ClipTextOptions
       embedding(g.input('position', [tokens], 'i32'), places),
     ); // [T, D]
     const { hiddenStates = false, normed = false } = options;
-    const lastNorm = (x: Tensor) => norm(w.at('final_layer_norm'), x, config);
+    const lastNorm = (x: Tensor) => clipNorm(w.at('final_layer_norm'), x, config);
     const keep = (layer: number, x: Tensor) => {
       const isKept =
         typeof hiddenStates === 'boolean' ? hiddenStates : hiddenStates.includes(layer);
@@ -51,7 +42,9 @@ export function clipTextEncoder(config: ClipTextConfig, options: ClipTextOptions
     };
     for (let layer = 0; layer < config.layers; layer++) {
       keep(layer, x);
-      x = w.within(`encoder.layers.${layer}`, (w) => block(w, x, spans, config));
+      x = w.within(`encoder.layers.${layer}`, (w) =>
+        clipBlock(w, x, spans, config, { causal: true }),
+      );
     }
     keep(config.layers, x);
     const hidden = lastNorm(x);
@@ -62,22 +55,4 @@ export function clipTextEncoder(config: ClipTextConfig, options: ClipTextOptions
     const projection = weightsOf(g).at('text_projection');
     g.output('textEmbeds', linearLayer(projection, pooled, config.projectionDim, { bias: false }));
   });
-}
-
-function norm(w: Weights, x: Tensor, { hiddenSize: D, epsilon }: ClipTextConfig): Tensor {
-  return layerNorm(x, { weight: w.get('weight', [D]), bias: w.get('bias', [D]), epsilon });
-}
-
-function block(w: Weights, x: Tensor, segments: Tensor, config: ClipTextConfig): Tensor {
-  const { hiddenSize: D, heads, ffnDim, activation } = config;
-  const attn = w.at('self_attn');
-  const h = norm(w.at('layer_norm1'), x, config);
-  const qkv = fusedLinear(attn, h, ['q_proj', 'k_proj', 'v_proj'], D); // [T, 3D]
-  const [q, k, v] = [columns(qkv, 0, D), columns(qkv, D, D), columns(qkv, 2 * D, D)];
-  const scale = 1 / Math.sqrt(D / heads);
-  const a = attention(q, k, v, segments, { heads, scale, causal: true }); // [T, D]
-  x = linearLayer(attn.at('out_proj'), a, D, { residual: x });
-  const f = norm(w.at('layer_norm2'), x, config);
-  const up = linearLayer(w.at('mlp.fc1'), f, ffnDim, { activation }); // [T, ffnDim]
-  return linearLayer(w.at('mlp.fc2'), up, D, { residual: x }); // [T, D]
 }

@@ -1,6 +1,8 @@
-import { TubeletError } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
 import type { ClipTextConfig } from './clip-config.js';
 import { packTexts, type TextPacking, type TextTokens } from './pack.js';
+
+const fail: Refuse = refusalBy('clip');
 
 /** Texts laid one after another: the inputs of {@link clipTextEncoder}. */
 export interface ClipTextPacking extends TextPacking {
@@ -35,8 +37,4 @@ export function packClipTexts(
 function endOf({ endToken }: ClipTextConfig, ids: readonly number[]): number {
   const end = ids.indexOf(endToken ?? Math.max(...ids));
   return end >= 0 ? end : fail('end token of a text', endToken ?? 'there', 'none');
-}
-
-function fail(what: string, expected: string | number, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'clip', `${what} must be = ${expected}, got ${got}`);
 }

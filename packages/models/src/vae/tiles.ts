@@ -1,4 +1,5 @@
 import { TubeletError } from '@tubelet/graph';
+import type { ImageSize } from '../packing.js';
 import { vaeFactors, type WanVaeConfig } from './config.js';
 
 /** Tiles of diffusers' `enable_tiling`, in pixels; a tile begins every stride. */
@@ -64,10 +65,10 @@ export function planTiledDecode(
   width: number,
 ): TilePlan {
   const { space } = vaeFactors(config);
-  const latents = scaledTile(tile, 1 / space);
-  const result = scaledTile(tile, 1 / config.patchSize);
   const perLatent = space / config.patchSize;
-  return planTiles(latents, height, width, result, height * perLatent, width * perLatent, 1);
+  const result = inPixels({ height, width }, perLatent);
+  const resultTile = dividedTile(tile, config.patchSize);
+  return planTiles({ height, width }, dividedTile(tile, space), result, resultTile);
 }
 
 /**
@@ -82,21 +83,24 @@ export function planTiledEncode(
 ): TilePlan {
   const p = config.patchSize;
   const perLatent = vaeFactors(config).space / p;
-  const latents = scaledTile(tile, 1 / perLatent);
-  return planTiles(
-    tile,
-    height / p,
-    width / p,
-    latents,
-    Math.floor(height / p / perLatent),
-    Math.floor(width / p / perLatent),
-    p,
-  );
+  const source = { height: height / p, width: width / p };
+  const result = inLatents(source, perLatent);
+  return planTiles(source, tile, result, dividedTile(tile, perLatent), p);
 }
 
-/** Sizes times a factor, rounded down. */
-export function scaledTile(tile: TileSize, factor: number): TileSize {
-  const of = (size: number) => Math.floor(size * factor);
+/** The size of a picture's latents. */
+export function inLatents({ height, width }: ImageSize, space: number): ImageSize {
+  return { height: Math.floor(height / space), width: Math.floor(width / space) };
+}
+
+/** The size of the picture that latents stand for. */
+export function inPixels({ height, width }: ImageSize, space: number): ImageSize {
+  return { height: height * space, width: width * space };
+}
+
+/** Sizes over a divisor, rounded down. */
+export function dividedTile(tile: TileSize, divisor: number): TileSize {
+  const of = (size: number) => Math.floor(size / divisor);
   return {
     minHeight: of(tile.minHeight),
     minWidth: of(tile.minWidth),
@@ -109,18 +113,16 @@ export function scaledTile(tile: TileSize, factor: number): TileSize {
  * Tiles of a source and of its result, each in its own units; a tile's result passes into the next over what it is larger
  * than the stride.
  *
- * @param unit source units of the tiles per step of `source` sizes
+ * @param unit units of the plan's tiles in one of the source's
  */
 export function planTiles(
-  source: TileSize,
-  sourceHeight: number,
-  sourceWidth: number,
-  result: TileSize,
-  height: number,
-  width: number,
-  unit: number,
+  source: ImageSize,
+  sourceTile: TileSize,
+  result: ImageSize,
+  resultTile: TileSize,
+  unit = 1,
 ): TilePlan {
-  for (const sizes of [source, result]) {
+  for (const sizes of [sourceTile, resultTile]) {
     for (const [name, size] of Object.entries(sizes)) {
       if (Number.isInteger(size) && size >= 1) continue;
       throw new TubeletError(
@@ -132,56 +134,45 @@ export function planTiles(
   }
   const starts = (length: number, stride: number) =>
     Array.from({ length: Math.ceil(length / stride) }, (_, i) => i * stride);
-  const rows = starts(sourceHeight, source.strideHeight);
-  const columns = starts(sourceWidth, source.strideWidth);
+  const rows = starts(source.height, sourceTile.strideHeight);
+  const columns = starts(source.width, sourceTile.strideWidth);
   const tiles = rows.flatMap((y) =>
     columns.map((x) => ({
       y: y * unit,
       x: x * unit,
-      height: Math.min(source.minHeight, sourceHeight - y) * unit,
-      width: Math.min(source.minWidth, sourceWidth - x) * unit,
+      height: Math.min(sourceTile.minHeight, source.height - y) * unit,
+      width: Math.min(sourceTile.minWidth, source.width - x) * unit,
     })),
   );
   return {
     tiles,
     columns: columns.length,
-    blendHeight: Math.max(0, result.minHeight - result.strideHeight),
-    blendWidth: Math.max(0, result.minWidth - result.strideWidth),
-    strideHeight: result.strideHeight,
-    strideWidth: result.strideWidth,
-    height,
-    width,
+    blendHeight: Math.max(0, resultTile.minHeight - resultTile.strideHeight),
+    blendWidth: Math.max(0, resultTile.minWidth - resultTile.strideWidth),
+    strideHeight: resultTile.strideHeight,
+    strideWidth: resultTile.strideWidth,
+    height: result.height,
+    width: result.width,
   };
 }
 
 /** As {@link planTiles}, but a source that is no larger than one of its tiles is a single tile of its own size. */
 export function planTilesOrWhole(
-  source: Plane,
+  source: ImageSize,
   sourceTile: TileSize,
-  result: Plane,
+  result: ImageSize,
   resultTile: TileSize,
 ): TilePlan {
   const isSmall = source.height <= sourceTile.minHeight && source.width <= sourceTile.minWidth;
-  const whole = ({ height, width }: Plane): TileSize => ({
+  const whole = ({ height, width }: ImageSize): TileSize => ({
     minHeight: height,
     minWidth: width,
     strideHeight: height,
     strideWidth: width,
   });
-  return planTiles(
-    isSmall ? whole(source) : sourceTile,
-    source.height,
-    source.width,
-    isSmall ? whole(result) : resultTile,
-    result.height,
-    result.width,
-    1,
-  );
-}
-
-interface Plane {
-  readonly height: number;
-  readonly width: number;
+  return isSmall
+    ? planTiles(source, whole(source), result, whole(result))
+    : planTiles(source, sourceTile, result, resultTile);
 }
 
 /** A tile's result [frames, height, width, channels]. */

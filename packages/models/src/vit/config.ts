@@ -1,5 +1,5 @@
 import type { Activation } from '@tubelet/graph';
-import { readConfig } from '../config-reader.js';
+import { type ConfigReader, readConfig } from '../config-reader.js';
 import { activations } from '../text-encoder/config.js';
 
 /** Config of a ViT (Dosovitskiy et al. 2020). */
@@ -22,11 +22,9 @@ export interface VitConfig {
 }
 
 /** Options of training and of the library, which a model does not read. */
-const unread = [
+export const unread = [
   'attention_probs_dropout_prob',
   'dtype',
-  'encoder_stride',
-  'finetuning_task',
   'hidden_dropout_prob',
   'initializer_range',
   'label2id',
@@ -51,14 +49,9 @@ export function parseVitConfig(json: unknown): VitConfig {
   const architectures = ['ViTModel', 'ViTForImageClassification'] as const;
   const [architecture] = read.words('architectures', architectures, ['ViTModel']);
   const hiddenSize = read.integer('hidden_size', { most: 65_536, default: 768 });
-  const side = { most: 65_536 };
-  const isSquare = typeof (json as Record<string, unknown>).image_size !== 'object';
-  const size = isSquare ? read.integer('image_size', { ...side, default: 224 }) : 0;
-  const [height, width] = isSquare
-    ? [size, size]
-    : read.integers('image_size', { ...side, length: 2, default: [] });
+  const imageSize = readImageSize(read);
   const config: VitConfig = {
-    imageSize: [height, width],
+    imageSize,
     patchSize: read.integer('patch_size', { most: 1024, default: 16 }),
     channels: read.integer('num_channels', { most: 4096, default: 3 }),
     hiddenSize,
@@ -69,23 +62,35 @@ export function parseVitConfig(json: unknown): VitConfig {
     activation: activations[read.word('hidden_act', Object.keys(activations), 'gelu')],
     qkvBias: read.flag('qkv_bias', true),
     poolerDim: read.optionalInteger('pooler_output_size', { most: 65_536 }) ?? hiddenSize,
-    labels: architecture === 'ViTForImageClassification' ? labelsOf(json) : null,
+    labels: architecture === 'ViTForImageClassification' ? readLabels(read) : null,
   };
   read.word('pooler_act', ['tanh'], 'tanh');
-  read.ignore('id2label', ...unread);
+  read.ignore('id2label', 'encoder_stride', 'finetuning_task', ...unread);
   read.finish();
   const heads = `a multiple of num_attention_heads ${config.heads}`;
   read.require(hiddenSize % config.heads === 0, 'hidden_size', heads, hiddenSize);
-  const patches = [height, width].every((pixels) => pixels % config.patchSize === 0);
+  const patches = imageSize.every((pixels) => pixels % config.patchSize === 0);
   const sides = `multiples of patch_size ${config.patchSize}`;
-  read.require(patches, 'image_size', sides, [height, width]);
+  read.require(patches, 'image_size', sides, imageSize);
   return config;
 }
 
+/** One number for both sides, or height and width. */
+export function readImageSize(read: ConfigReader): readonly [height: number, width: number] {
+  const [key, most] = ['image_size', 65_536];
+  if (!Array.isArray(read.given(key))) {
+    const side = read.integer(key, { most, default: 224 });
+    return [side, side];
+  }
+  const [height, width] = read.integers(key, { most, length: 2, default: [] });
+  return [height, width];
+}
+
 /** transformers has two labels where a config names none. */
-function labelsOf(json: unknown): string[] {
-  const { id2label, num_labels } = json as Record<string, unknown>;
-  if (id2label !== undefined && id2label !== null) return Object.values(id2label).map(String);
-  const count = typeof num_labels === 'number' ? num_labels : 2;
-  return Array.from({ length: count }, (_, i) => `LABEL_${i}`);
+export function readLabels(read: ConfigReader): string[] {
+  const labels = read.given('id2label');
+  if (labels !== null) return Object.values(labels as object).map(String);
+  const count = read.given('num_labels');
+  const length = typeof count === 'number' ? count : 2;
+  return Array.from({ length }, (_, i) => `LABEL_${i}`);
 }

@@ -1,7 +1,9 @@
-import { TubeletError } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
 import { type ImageSize, imageGeometry, partOf, segmentTable, startsOf } from '../packing.js';
 import type { VitConfig } from './config.js';
 import { vitPositions } from './positions.js';
+
+const fail: Refuse = refusalBy('vit');
 
 /** Images laid one after another: everything of {@link vit}'s inputs but the pixels. */
 export interface VitPacking {
@@ -74,8 +76,4 @@ export function packVit(
       ),
     },
   };
-}
-
-function fail(what: string, expected: string, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'vit', `${what} must be = ${expected}, got ${got}`);
 }

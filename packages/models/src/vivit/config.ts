@@ -2,6 +2,7 @@ import type { Activation } from '@tubelet/graph';
 import { type ConfigReader, readConfig } from '../config-reader.js';
 import { activations } from '../text-encoder/config.js';
 import type { VitBlockConfig } from '../vit/block.js';
+import { readImageSize, readLabels, unread } from '../vit/config.js';
 
 /** The paper's four designs (Arnab et al. 2021, section 3.3). */
 export const vivitAttentions = [
@@ -54,23 +55,6 @@ export interface VivitConfig {
   readonly labels: readonly string[] | null;
 }
 
-/** Options of training and of the library, which a model does not read. */
-const unread = [
-  'attention_probs_dropout_prob',
-  'dtype',
-  'hidden_dropout_prob',
-  'initializer_range',
-  'label2id',
-  'num_labels',
-  'output_attentions',
-  'output_hidden_states',
-  'problem_type',
-  'return_dict',
-  'torch_dtype',
-  'transformers_version',
-  'video_size',
-];
-
 /**
  * Reads the config.json of a VivitModel or VivitForVideoClassification (model 1) as transformers 5.23.0 writes it; absent
  * options have its defaults.
@@ -82,12 +66,7 @@ export function parseVivitConfig(json: unknown): VivitConfig {
   read.word('model_type', ['vivit'], 'vivit');
   const architectures = ['VivitModel', 'VivitForVideoClassification'] as const;
   const [architecture] = read.words('architectures', architectures, ['VivitModel']);
-  const side = { most: 65_536 };
-  const isSquare = typeof (json as Record<string, unknown>).image_size !== 'object';
-  const size = isSquare ? read.integer('image_size', { ...side, default: 224 }) : 0;
-  const [height, width] = isSquare
-    ? [size, size]
-    : read.integers('image_size', { ...side, length: 2, default: [] });
+  const imageSize = readImageSize(read);
   const hiddenSize = read.integer('hidden_size', { most: 65_536, default: 768 });
   const [t, h, w] = read.integers('tubelet_size', {
     most: 1024,
@@ -98,7 +77,7 @@ export function parseVivitConfig(json: unknown): VivitConfig {
     attention: 'spacetime',
     attentionOrder: 'space-time',
     frames: read.integer('num_frames', { most: 65_536, default: 32 }),
-    imageSize: [height, width],
+    imageSize,
     channels: read.integer('num_channels', { most: 4096, default: 3 }),
     tubeletSize: [t, h, w],
     hiddenSize,
@@ -114,10 +93,10 @@ export function parseVivitConfig(json: unknown): VivitConfig {
     summary: 'class',
     poolerDim: read.optionalInteger('pooler_output_size', { most: 65_536 }) ?? hiddenSize,
     representationSize: null,
-    labels: architecture === 'VivitForVideoClassification' ? labelsOf(json) : null,
+    labels: architecture === 'VivitForVideoClassification' ? readLabels(read) : null,
   };
   read.word('pooler_act', ['tanh'], 'tanh');
-  read.ignore('id2label', ...unread);
+  read.ignore('id2label', 'video_size', ...unread);
   read.finish();
   requireWhole(read, config, 'num_attention_heads');
   return config;
@@ -139,14 +118,6 @@ export function requireWhole(read: ConfigReader, config: VivitConfig, heads: str
   const sides = imageSize.every((pixels, i) => pixels % patch[i] === 0);
   read.require(sides, 'sides of a frame', `multiples of the tubelet's ${patch}`, imageSize);
   read.require(frames % t === 0, 'frames', `a multiple of the tubelet's ${t}`, frames);
-}
-
-/** transformers has two labels where a config names none. */
-function labelsOf(json: unknown): string[] {
-  const { id2label, num_labels } = json as Record<string, unknown>;
-  if (id2label !== undefined && id2label !== null) return Object.values(id2label).map(String);
-  const count = typeof num_labels === 'number' ? num_labels : 2;
-  return Array.from({ length: count }, (_, i) => `LABEL_${i}`);
 }
 
 /** What a layer of an encoder reads. */

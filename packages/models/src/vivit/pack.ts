@@ -1,6 +1,8 @@
-import { TubeletError } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
 import { partOf, segmentTable, startsOf } from '../packing.js';
 import { inputName, type VivitConfig } from './config.js';
+
+const fail: Refuse = refusalBy('vivit');
 
 /** Position tables of a checkpoint, with a row for the class token first where the model has one. */
 export interface VivitTables {
@@ -132,8 +134,4 @@ function axisInputs({ frames, rows, columns }: TubeletGrid, clips: number) {
       }),
     },
   };
-}
-
-function fail(what: string, expected: string, got: number): never {
-  throw new TubeletError('BAD_INPUT', 'vivit', `${what} must be = ${expected}, got ${got}`);
 }

@@ -1,24 +1,17 @@
-import { TubeletError } from '@tubelet/graph';
-import { type ClipTimesteps, rowOfTokens } from '../timestep-rows.js';
+import { type Refuse, refusalBy } from '../bad-input.js';
+import { type ClipSize, imageGeometry, requireText, segmentTable, startsOf } from '../packing.js';
+import { type ClipTimesteps, packRows } from '../timestep-rows.js';
 import type { WanConfig } from './config.js';
-import { type LatentSize, rotaryTables, tokenGrid } from './rotary.js';
+import { rotaryTables, wanGrid } from './rotary.js';
+
+const fail: Refuse = refusalBy('wan');
 
 /** One clip of a run; a guided request is two of them, with and without its text. */
-export interface WanClip extends LatentSize, ClipTimesteps {
+export interface WanClip extends ClipSize, ClipTimesteps {
   /** Tokens of its text, padding included: there is no text mask. */
   readonly textTokens: number;
   /** Tokens of its image; only for models that take one, and needed there. */
   readonly imageTokens?: number;
-}
-
-/** Where the data of one clip begins in the packed tensors, counted in elements of latents, tokens and rows. */
-export interface WanOffsets {
-  readonly element: number;
-  readonly outputElement: number;
-  readonly token: number;
-  readonly row: number;
-  readonly text: number;
-  readonly image: number;
 }
 
 /** Clips laid one after another. */
@@ -33,7 +26,6 @@ export interface WanPacking {
     readonly textTokens: number;
     readonly imageTokens?: number;
   };
-  readonly offsets: readonly WanOffsets[];
   /** All inputs of the graph that depend on sizes only. */
   readonly inputs: {
     /** [segments, 5]: first element, first token, frames, height, width */
@@ -55,130 +47,59 @@ export interface WanPacking {
 
 /** Packs clips of any sizes into one run of {@link wanTransformer}. */
 export function packWan(config: WanConfig, clips: readonly WanClip[]): WanPacking {
-  if (clips.length === 0)
-    throw new TubeletError('BAD_INPUT', 'wan', 'clips must be = at least one, got none');
-  const parts = clips.map((clip) => {
-    requireText(clip);
-    const grid = tokenGrid(config, clip);
-    const tokens = grid.frames * grid.height * grid.width;
-    const places = clip.frames * clip.height * clip.width;
-    return {
-      ...rotaryTables(config, clip),
-      clip,
-      tokens,
-      places,
-      image: imageTokens(config, clip),
-      row: rowOfTokens('wan', clip, grid.frames, tokens),
-    };
-  });
-
-  let next: WanOffsets = { element: 0, outputElement: 0, token: 0, row: 0, text: 0, image: 0 };
-  const offsets = parts.map(({ clip, places, tokens, image }) => {
-    const here = next;
-    next = {
-      element: here.element + places * config.inChannels,
-      outputElement: here.outputElement + places * config.outChannels,
-      token: here.token + tokens,
-      row: here.row + (clip.rows ?? 1),
-      text: here.text + clip.textTokens,
-      image: here.image + image,
-    };
-    return here;
-  });
-
-  const table = (row: (part: (typeof parts)[number], at: WanOffsets) => readonly number[]) =>
-    Int32Array.from(parts.flatMap((part, i) => row(part, offsets[i])));
-  const join = (name: 'cos' | 'sin') => {
-    const joined = new Float32Array((next.token * config.headDim) / 2);
-    parts.forEach((part, i) => {
-      joined.set(part[name], (offsets[i].token * config.headDim) / 2);
-    });
-    return joined;
-  };
-  const row = new Int32Array(next.token);
-  parts.forEach((part, i) => {
-    const at = offsets[i];
-    row.set(
-      part.row.map((local) => local + at.row),
-      at.token,
-    );
+  if (clips.length === 0) fail('clips', 'at least one', 'none');
+  for (const clip of clips) requireText(fail, clip);
+  const grids = clips.map((clip) => wanGrid(config, clip));
+  const counts = grids.map(({ frames, height, width }) => frames * height * width);
+  const tokens = startsOf(counts);
+  const text = startsOf(clips.map(({ textTokens }) => textTokens));
+  const images = clips.map((clip) => imageTokens(config, clip));
+  const image = startsOf(images);
+  const input = imageGeometry(clips, config.inChannels, tokens);
+  const output = imageGeometry(clips, config.outChannels, tokens);
+  const frames = grids.map((grid) => grid.frames);
+  const { rows, row } = packRows('wan', clips, frames, counts);
+  const pairs = config.headDim / 2;
+  const cos = new Float32Array(row.length * pairs);
+  const sin = new Float32Array(row.length * pairs);
+  clips.forEach((clip, i) => {
+    const turns = rotaryTables(config, clip);
+    cos.set(turns.cos, tokens[i] * pairs);
+    sin.set(turns.sin, tokens[i] * pairs);
   });
   const hasImage = config.imageDim !== null;
   return {
     sizes: {
       segments: clips.length,
-      elements: next.element,
-      outputElements: next.outputElement,
-      tokens: next.token,
-      rows: next.row,
-      textTokens: next.text,
-      ...(hasImage ? { imageTokens: next.image } : {}),
+      elements: input.elements,
+      outputElements: output.elements,
+      tokens: row.length,
+      rows,
+      textTokens: text[clips.length],
+      ...(hasImage && { imageTokens: image[clips.length] }),
     },
-    offsets,
     inputs: {
-      geometry: table(({ clip }, at) => [
-        at.element,
-        at.token,
-        clip.frames,
-        clip.height,
-        clip.width,
-      ]),
-      outputGeometry: table(({ clip }, at) => [
-        at.outputElement,
-        at.token,
-        clip.frames,
-        clip.height,
-        clip.width,
-      ]),
+      geometry: input.geometry,
+      outputGeometry: output.geometry,
       row,
-      cos: join('cos'),
-      sin: join('sin'),
-      selfSegments: table(({ tokens }, at) => [
-        at.token,
-        at.token + tokens,
-        at.token,
-        at.token + tokens,
-      ]),
-      crossSegments: table(({ clip, tokens }, at) => [
-        at.token,
-        at.token + tokens,
-        at.text,
-        at.text + clip.textTokens,
-      ]),
-      ...(hasImage
-        ? {
-            imageSegments: table(({ tokens, image }, at) => [
-              at.token,
-              at.token + tokens,
-              at.image,
-              at.image + image,
-            ]),
-          }
-        : {}),
-      ...(config.imagePositions === null
-        ? {}
-        : { imagePosition: table(({ image }) => [...Array(image).keys()]) }),
+      cos,
+      sin,
+      selfSegments: segmentTable(tokens, tokens),
+      crossSegments: segmentTable(tokens, text),
+      ...(hasImage && { imageSegments: segmentTable(tokens, image) }),
+      ...(config.imagePositions !== null && {
+        imagePosition: Int32Array.from(images.flatMap((count) => [...Array(count).keys()])),
+      }),
     },
   };
 }
 
-function requireText({ textTokens }: WanClip): void {
-  if (Number.isInteger(textTokens) && textTokens >= 1) return;
-  throw new TubeletError(
-    'BAD_INPUT',
-    'wan',
-    `text tokens must be = at least one, got ${textTokens}`,
-  );
-}
-
-function imageTokens(config: WanConfig, clip: WanClip): number {
-  const { imageTokens: count = 0 } = clip;
+function imageTokens(config: WanConfig, { imageTokens: count = 0 }: WanClip): number {
   const [good, expected] =
     config.imageDim === null
       ? [count === 0, 'none, as the model takes no image']
       : config.imagePositions === null
         ? [Number.isInteger(count) && count > 0, 'at least one']
         : [count === config.imagePositions, config.imagePositions];
-  if (good) return count;
-  throw new TubeletError('BAD_INPUT', 'wan', `image tokens must be = ${expected}, got ${count}`);
+  return good ? count : fail('image tokens', expected, count);
 }

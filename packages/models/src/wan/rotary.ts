@@ -1,12 +1,6 @@
 import { TubeletError } from '@tubelet/graph';
+import type { ClipSize } from '../packing.js';
 import type { WanConfig } from './config.js';
-
-/** Latent frames, rows and columns of one clip. */
-export interface LatentSize {
-  readonly frames: number;
-  readonly height: number;
-  readonly width: number;
-}
 
 /** What queries and keys are turned by. */
 export interface RotaryTables {
@@ -19,8 +13,8 @@ export interface RotaryTables {
 const theta = 10_000;
 
 /** A clip's size in tokens; refuses sizes that are no multiple of the patch or too long for the tables. */
-export function tokenGrid(config: WanConfig, size: LatentSize): LatentSize {
-  const along = (axis: keyof LatentSize, patch: number) => {
+export function wanGrid(config: WanConfig, size: ClipSize): ClipSize {
+  const along = (axis: keyof ClipSize, patch: number) => {
     const grid = size[axis] / patch;
     if (Number.isInteger(grid) && grid >= 1 && grid <= config.ropeMaxSeqLen) return grid;
     const expected = `a multiple of ${patch} up to ${patch * config.ropeMaxSeqLen}`;
@@ -39,8 +33,8 @@ export function tokenGrid(config: WanConfig, size: LatentSize): LatentSize {
  * among the axes: height and width get headDim / 6 (rounded down) each, time comes first and has the rest. Angles are
  * taken in double precision and rounded to float32, as WanRotaryPosEmbed (diffusers 0.42.1) does.
  */
-export function rotaryTables(config: WanConfig, size: LatentSize): RotaryTables {
-  const grid = tokenGrid(config, size);
+export function rotaryTables(config: WanConfig, size: ClipSize): RotaryTables {
+  const grid = wanGrid(config, size);
   const side = Math.floor(config.headDim / 6);
   const axes = [
     { pairs: config.headDim / 2 - 2 * side, length: grid.frames },

@@ -7,9 +7,9 @@ import {
   readValues,
 } from '@tubelet/runtime';
 import { type ImageSource, readImage } from '../media/index.js';
+import { parsePreprocessing, preprocess } from '../media/preprocess.js';
 import { type ModelFolder, requireCheckpoint } from '../pipelines/model-folder.js';
 import { type ClassModel, requireLabels, requireRgb, runLogits } from './model.js';
-import { parsePreprocessing, preprocess } from './preprocess.js';
 
 /** ViTForImageClassification: images of any size that the preprocessing gives. */
 export async function loadVitModel(

@@ -19,9 +19,9 @@ import {
 } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
 import { type ClipSource, readClip } from '../media/index.js';
+import { parsePreprocessing, preprocess } from '../media/preprocess.js';
 import { type ModelFolder, requireCheckpoint } from '../pipelines/model-folder.js';
 import { type ClassModel, requireLabels, requireRgb, runLogits } from './model.js';
-import { parsePreprocessing, preprocess } from './preprocess.js';
 
 /** VivitForVideoClassification, and the four models of scenic. */
 export async function loadVivitModel(

@@ -80,6 +80,7 @@ async function pipelineInfo(
     if (!classes.includes(got)) problems.push(`${name} must be = ${expected}, got ${got}`);
   }
   if (found) problems.push(...(await unlisted(folder, index, found)));
+  await found?.require?.(folder, index).catch((error: Error) => problems.push(error.message));
   let defaults: GenerationDefaults | null = null;
   try {
     defaults = (await found?.defaults(folder)) ?? null;
@@ -127,15 +128,19 @@ async function component(
   className: string,
 ): Promise<ComponentInfo> {
   if (/Scheduler$/.test(className)) return schedulerComponent(folder, name, className);
-  if (/Tokenizer(Fast)?$/.test(className)) {
-    const problem = await requireTokenizerFiles(folder.path(name)).then(
-      () => undefined,
-      (error: Error) => error.message,
+  const files = /Tokenizer(Fast)?$/.test(className)
+    ? requireTokenizerFiles(folder.path(name))
+    : /(Processor|Extractor)(Fast|Pil)?$/.test(className)
+      ? folder.json(name, 'preprocessor_config.json')
+      : undefined;
+  if (files) {
+    const problems = await files.then(
+      () => [],
+      (error: Error) => [error.message],
     );
-    return withoutWeights(name, className, problem === undefined ? [] : [problem]);
+    return withoutWeights(name, className, problems);
   }
   if (className === 'DiT') return originalDitComponent(folder, name);
-  if (/(Processor|Extractor)$/.test(className)) return withoutWeights(name, className);
   return modelComponent(folder.path(name), name, className);
 }
 

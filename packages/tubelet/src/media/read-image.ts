@@ -16,7 +16,7 @@ export type ImageSource = string | Uint8Array | RgbImage;
  * @throws TubeletError BAD_INPUT when it cannot be read
  */
 export async function readImage(source: ImageSource): Promise<RgbImage> {
-  if (typeof source === 'object' && 'data' in source) {
+  if (typeof source === 'object' && source !== null && 'data' in source) {
     const { data, width, height } = source;
     checkSize('readImage', width, height);
     checkRgb('readImage', data, width, height);

@@ -1,6 +1,7 @@
 import {
   type Checkpoint,
   clipTextCheckpoint,
+  clipVisionCheckpoint,
   cogvideoxCheckpoint,
   cogvideoxVaeCheckpoint,
   ditCheckpoint,
@@ -16,6 +17,7 @@ import {
   mochiVaeCheckpoint,
   motionAdapterCheckpoint,
   parseClipTextConfig,
+  parseClipVisionConfig,
   parseCogvideoxConfig,
   parseCogvideoxVaeConfig,
   parseDitDiffusersConfig,
@@ -53,6 +55,7 @@ import {
 type ReadCheckpoint = (config: Readonly<Record<string, unknown>>) => Checkpoint;
 
 const clip: ReadCheckpoint = (json) => clipTextCheckpoint(parseClipTextConfig(json));
+const clipVision: ReadCheckpoint = (json) => clipVisionCheckpoint(parseClipVisionConfig(json));
 const latte: ReadCheckpoint = (json) => latteCheckpoint(parseLatteConfig(json));
 const t5: ReadCheckpoint = (json) => textEncoderCheckpoint(parseTextEncoderConfig(json));
 const unet: ReadCheckpoint = (json) => unetCheckpoint(parseUnetConfig(json));
@@ -72,6 +75,8 @@ export const componentClasses: Readonly<Record<string, ReadCheckpoint>> = {
   AutoencoderTiny: (json) => tinyVaeCheckpoint(parseTinyVaeConfig(json)),
   CLIPTextModel: clip,
   CLIPTextModelWithProjection: clip,
+  CLIPVisionModel: clipVision,
+  CLIPVisionModelWithProjection: clipVision,
   CogVideoXTransformer3DModel: (json) => cogvideoxCheckpoint(parseCogvideoxConfig(json)),
   DiTTransformer2DModel: dit,
   FluxTransformer2DModel: (json) => fluxCheckpoint(parseFluxConfig(json)),

@@ -6,12 +6,13 @@ export type DTypes =
   | Precision
   | {
       readonly textEncoder?: Precision;
+      readonly imageEncoder?: Precision;
       readonly transformer?: Precision;
       readonly vae?: Precision;
     };
 
 const precisions: readonly unknown[] = ['f32', 'bf16', 'int8'] satisfies Precision[];
-const components = ['textEncoder', 'transformer', 'vae'] as const;
+const components = ['textEncoder', 'imageEncoder', 'transformer', 'vae'] as const;
 
 /**
  * Parts that are not named get what the device is fastest at.
@@ -26,12 +27,17 @@ export function readDTypes(
   const fastest = fastestPrecision(device);
   const unknown = Object.keys(given).find((name) => !components.some((known) => known === name));
   if (unknown !== undefined) throw bad('parts of dtype', components.join(', '), unknown);
-  const [textEncoder, transformer, vae] = components.map((name): Precision => {
+  const [textEncoder, imageEncoder, transformer, vae] = components.map((name): Precision => {
     const value = typeof dtype === 'string' ? dtype : (given[name] ?? fastest);
     if (!precisions.includes(value)) throw bad(`dtype of ${name}`, precisions.join(', '), value);
     return value;
   });
-  return { textEncoder: textEncoder!, transformer: transformer!, vae: vae! };
+  return {
+    textEncoder: textEncoder!,
+    imageEncoder: imageEncoder!,
+    transformer: transformer!,
+    vae: vae!,
+  };
 }
 
 function bad(what: string, expected: string, got: unknown): TubeletError {

@@ -1,5 +1,5 @@
 import { TubeletError } from '../errors.js';
-import { fitImage, type ImageSource, readImage } from '../media/index.js';
+import { fitImage, type ImageSource, type RgbImage, readImage } from '../media/index.js';
 import type { CheckedRequest, GenerateRequest } from './request.js';
 import { fromBytes, type RgbValues } from './video.js';
 
@@ -15,30 +15,50 @@ export async function encodeFirstFrame(
 ): Promise<Float32Array | undefined> {
   if (image === undefined) return undefined;
   onProgress?.({ stage: 'image', done: 0, total: 1 });
-  const encoded = await encode(await firstFramePixels(image, width, height), height, width);
+  const pixels = pixelsOf(await readPicture(image), { width, height });
+  const encoded = await encode(pixels, height, width);
   onProgress?.({ stage: 'image', done: 1, total: 1 });
   return encoded;
 }
 
+/** A request's picture once it is read: values as they came, or 8 bits. */
+export type Picture = RgbImage | RgbValues;
+
+export function readPicture(image: ImageSource | RgbValues): Promise<Picture> {
+  return isValues(image) ? Promise.resolve(image) : readImage(image);
+}
+
 /**
- * A first frame as an autoencoder takes it: cropped to the aspect and scaled to the size, but values must have the size.
+ * A picture as an autoencoder takes it: cropped to the aspect and scaled to the size, but values must have the size.
  *
+ * @param name of the request's option
  * @returns [height, width, 3] in [-1, 1]
  */
-async function firstFramePixels(
-  image: ImageSource | RgbValues,
-  width: number,
-  height: number,
-): Promise<Float32Array> {
-  if (typeof image !== 'object' || !('data' in image) || !(image.data instanceof Float32Array))
-    return fromBytes(fitImage(await readImage(image as ImageSource), width, height).data);
-  const { data } = image;
+export function pixelsOf(
+  picture: Picture,
+  { width, height }: { readonly width: number; readonly height: number },
+  name = 'image',
+): Float32Array {
+  if (!isValues(picture)) return fromBytes(fitImage(picture, width, height).data);
+  const { data } = picture;
   const isRight =
-    image.width === width && image.height === height && data.length === width * height * 3;
+    picture.width === width && picture.height === height && data.length === width * height * 3;
   if (!isRight || !data.every((value) => value >= 0 && value <= 1)) {
     const expected = `${width}x${height}x3 values in [0, 1]`;
-    const got = isRight ? 'others' : `${image.width}x${image.height}, ${data.length} values`;
-    throw new TubeletError('BAD_INPUT', 'generate', `image must be = ${expected}, got ${got}`);
+    const got = isRight ? 'others' : `${picture.width}x${picture.height}, ${data.length} values`;
+    throw new TubeletError('BAD_INPUT', 'generate', `${name} must be = ${expected}, got ${got}`);
   }
   return data.map((value) => 2 * value - 1);
+}
+
+/** A picture as an image encoder takes it: whole, in 8 bits. */
+export function bytesOf(picture: Picture): RgbImage {
+  if (!isValues(picture)) return picture;
+  const { data, width, height } = picture;
+  return { data: Uint8Array.from(data, (value) => Math.round(255 * value)), width, height };
+}
+
+function isValues(image: ImageSource | RgbValues): image is RgbValues {
+  if (typeof image !== 'object' || image === null || !('data' in image)) return false;
+  return image.data instanceof Float32Array;
 }

@@ -22,6 +22,7 @@ import {
   type UnetKind,
 } from './stable-diffusion/kinds.js';
 import { loadUnetPipeline, unetDefaults } from './stable-diffusion/pipeline.js';
+import { requireWanComponents } from './wan/form.js';
 import { loadWanPipeline, wanDefaults } from './wan/pipeline.js';
 
 /** How a pipeline is loaded: on which device, and how precisely. */
@@ -31,6 +32,8 @@ export interface LoadOptions extends DeviceOptions, PipelineOptions {}
 export interface PipelineClass {
   /** Classes that each component may have; null: it may be absent. */
   readonly components: Readonly<Record<string, readonly (string | null)[]>>;
+  /** Refuses a folder that lacks what its configs ask for. @throws TubeletError naming it */
+  require?(folder: ModelFolder, index: Readonly<Record<string, unknown>>): Promise<void>;
   /** Of a call, from configs alone. */
   defaults(folder: ModelFolder): Promise<GenerationDefaults>;
   load(
@@ -41,17 +44,34 @@ export interface PipelineClass {
   ): Promise<Pipeline>;
 }
 
+const imageProcessors = [
+  'CLIPImageProcessor',
+  'CLIPImageProcessorFast',
+  'CLIPImageProcessorPil',
+  null,
+];
+
 const wan: PipelineClass = {
   components: {
     image_encoder: [null],
     transformer: ['WanTransformer3DModel'],
     // Models of two experts (Wan 2.2 A14B) have one.
-    transformer_2: [null],
+    transformer_2: ['WanTransformer3DModel', null],
     vae: ['AutoencoderKLWan'],
     text_encoder: ['UMT5EncoderModel', 'T5EncoderModel'],
   },
+  require: requireWanComponents,
   defaults: wanDefaults,
   load: loadWanPipeline,
+};
+
+const wanOfImages: PipelineClass = {
+  ...wan,
+  components: {
+    ...wan.components,
+    image_encoder: ['CLIPVisionModel', 'CLIPVisionModelWithProjection', null],
+    image_processor: imageProcessors,
+  },
 };
 
 const pixart = (maxSequenceLength: number): PipelineClass => ({
@@ -186,7 +206,7 @@ export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
     text_encoder: ['CLIPTextModel'],
     unet: ['UNet3DConditionModel'],
   }),
-  WanImageToVideoPipeline: wan,
+  WanImageToVideoPipeline: wanOfImages,
   WanPipeline: wan,
 };
 
@@ -203,13 +223,23 @@ export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
  */
 export async function loadPipeline(
   directory: string,
-  { maxSequenceLength, dtype, transformer, loras, ...options }: LoadOptions = {},
+  {
+    maxSequenceLength,
+    dtype,
+    transformer,
+    loras,
+    transformer2,
+    loras2,
+    ...options
+  }: LoadOptions = {},
 ): Promise<Pipeline> {
-  const { folder, found } = await openPipeline(directory);
+  const { folder, found, index } = await openPipeline(directory);
+  for (const [name, value] of Object.entries({ transformer2, loras2 }))
+    requireSecond(name, value, index);
   const defaults = await found.defaults(folder);
   const device = openDevice(options);
   try {
-    const chosen = { maxSequenceLength, dtype, transformer, loras };
+    const chosen = { maxSequenceLength, dtype, transformer, loras, transformer2, loras2 };
     return await found.load(device, folder, chosen, defaults);
   } catch (error) {
     device.dispose();
@@ -241,7 +271,19 @@ async function openPipeline(directory: string) {
     if (!classes.includes(got))
       throw unsupported(`${component} of model_index.json`, classes, got ?? undefined);
   }
-  return { folder, found };
+  await found.require?.(folder, index);
+  return { folder, found, index };
+}
+
+/** What is for the second of two experts needs one. */
+function requireSecond(
+  name: string,
+  value: unknown,
+  { boundary_ratio: ratio }: Readonly<Record<string, unknown>>,
+): void {
+  if (value === undefined || typeof ratio === 'number') return;
+  const message = `${name} must be = absent for a model of one transformer, got some`;
+  throw new TubeletError('BAD_INPUT', 'model', message);
 }
 
 async function readIndex(folder: ModelFolder): Promise<Readonly<Record<string, unknown>>> {

@@ -24,6 +24,8 @@ export interface Pipeline extends AsyncDisposable {
   readonly defaults: GenerationDefaults;
   /** Whether `image` can be given. */
   readonly takesImage: boolean;
+  /** Whether `lastImage` can be given. */
+  readonly takesLastImage: boolean;
   /**
    * Makes a video, or an image as a video of one frame. Several calls at once share the device, step by step; each gives the
    * bytes it would give alone.
@@ -99,6 +101,8 @@ export interface Family<Condition> {
   readonly defaults: GenerationDefaults;
   /** Options that only some pipelines take, and this one does. */
   readonly takes: readonly (keyof GenerateRequest)[];
+  /** Those of `takes` that it cannot do without. @defaultValue none */
+  readonly needs?: readonly (keyof GenerateRequest)[];
   readonly sizes: SizeRules;
   /** Of all parts. */
   readonly weights: readonly Weights[];
@@ -130,7 +134,7 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
   const { device, math, defaults, takes, prompts, transformer } = family;
 
   const check = (request: GenerateRequest) => {
-    const given = checkRequest(request, defaults, family.sizes, takes);
+    const given = checkRequest(request, defaults, family.sizes, takes, family.needs);
     const guided = family.isGuided?.(request) ?? given.guided;
     const checked = { ...given, guided };
     if (request.cache?.kind === 'first-block') splitOf(transformer);
@@ -145,6 +149,7 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
   return {
     defaults,
     takesImage: takes.includes('image'),
+    takesLastImage: takes.includes('lastImage'),
     check: (request) => check(request).checked,
     async generate(request) {
       const { signal } = request;

@@ -21,6 +21,11 @@ export interface GenerateRequest {
    * the size.
    */
   readonly image?: ImageSource | RgbValues;
+  /**
+   * Wan 2.1 FLF2V, which needs one, and Wan 2.2 I2V-A14B: the last frame, made to fit like the first one. The video leads from one
+   * to the other, in 5 frames or more.
+   */
+  readonly lastImage?: ImageSource | RgbValues;
   /** Pixels; multiples of what the autoencoder and the patches need, in Wan models of 16 too. */
   readonly width?: number;
   readonly height?: number;
@@ -37,6 +42,11 @@ export interface GenerateRequest {
   readonly steps?: number;
   /** 1 or less is no guidance, at half the cost. */
   readonly guidanceScale?: number;
+  /**
+   * Wan 2.2 of two experts: the scale of the second one, of the low noise. Only where `guidanceScale` asks for guidance.
+   * @defaultValue `guidanceScale`
+   */
+  readonly guidanceScale2?: number;
   /**
    * LTX-Video with a decoder that is told a timestep: that timestep, 0 to 1. @defaultValue 0
    */
@@ -180,6 +190,7 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   classLabel: true,
   negativePrompt: true,
   image: true,
+  lastImage: true,
   width: true,
   height: true,
   numFrames: true,
@@ -191,6 +202,7 @@ const options: Readonly<Record<keyof GenerateRequest, true>> = {
   clipSkip: true,
   sizeConditions: true,
   negativeSizeConditions: true,
+  guidanceScale2: true,
   trueGuidanceScale: true,
   dynamicGuidance: true,
   guidanceChannels: true,
@@ -227,6 +239,7 @@ const common: readonly (keyof GenerateRequest)[] = [
 
 /**
  * @param takes options that not every model takes, and this one does
+ * @param needs options that this model cannot do without
  * @throws TubeletError BAD_INPUT that names the value, and the nearest that would do
  */
 export function checkRequest(
@@ -234,10 +247,13 @@ export function checkRequest(
   defaults: GenerationDefaults,
   rules: SizeRules,
   takes: readonly (keyof GenerateRequest)[],
+  needs: readonly (keyof GenerateRequest)[] = [],
 ): CheckedRequest {
   const unknown = Object.keys(request).filter((name) => !Object.hasOwn(options, name));
   require(unknown.length === 0, 'options', Object.keys(options).join(', '), unknown.join(', '));
   requireTaken(request, takes);
+  for (const name of needs)
+    require(request[name] !== undefined, name, 'given for this model', 'none');
   for (const [name, text] of Object.entries({
     prompt: takes.includes('prompt') ? request.prompt : '',
     negativePrompt: request.negativePrompt ?? '',
@@ -246,7 +262,7 @@ export function checkRequest(
   const { width = defaults.width, height = defaults.height } = request;
   const { numFrames = defaults.numFrames, fps = defaults.fps, steps = defaults.steps } = request;
   const { guidanceScale = defaults.guidanceScale, seed = randomSeed(), latents } = request;
-  const { trueGuidanceScale = 1, decodeTimestep = 0 } = request;
+  const { guidanceScale2 = 0, trueGuidanceScale = 1, decodeTimestep = 0 } = request;
   const { decodeNoiseScale = decodeTimestep, guidanceRescale = 0 } = request;
 
   if (request.cache !== undefined) checkStepCache(request.cache);
@@ -261,7 +277,8 @@ export function checkRequest(
   requireFrames(numFrames, rules.time, patchT, rules.maxFrames ?? 100_000);
   require(Number.isFinite(fps) && fps > 0 && fps <= 1000, 'fps', 'above 0 and at most 1000', fps);
   require(isWhole(steps, 1, mostSteps), 'steps', `1 to ${mostSteps}`, steps);
-  for (const [name, scale] of Object.entries({ guidanceScale, trueGuidanceScale }))
+  const scales = { guidanceScale, guidanceScale2, trueGuidanceScale };
+  for (const [name, scale] of Object.entries(scales))
     require(Number.isFinite(scale) && scale >= 0, name, 'a number from 0', scale);
   for (const [name, value] of Object.entries({ decodeTimestep, decodeNoiseScale, guidanceRescale }))
     require(value >= 0 && value <= 1, name, 'a number from 0 to 1', value);

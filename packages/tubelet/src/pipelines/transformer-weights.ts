@@ -12,6 +12,9 @@ export interface TransformerOptions {
   readonly transformer?: string;
   /** Merged when the model is loaded. */
   readonly loras?: readonly Lora[];
+  /** Wan 2.2 of two experts: the same of the second one, of the low noise. */
+  readonly transformer2?: string;
+  readonly loras2?: readonly Lora[];
 }
 
 /** What single-file checkpoints put before every name of the transformer. */
@@ -23,7 +26,7 @@ const prefixes = ['', 'model.diffusion_model.', 'diffusion_model.'];
  */
 export async function openTransformerWeights(
   folder: ModelFolder,
-  { transformer, loras = [] }: TransformerOptions,
+  { transformer, loras = [] }: Pick<TransformerOptions, 'transformer' | 'loras'>,
   checkpoint: Checkpoint,
   originals: OriginalNames = new Map(),
   part = 'transformer',

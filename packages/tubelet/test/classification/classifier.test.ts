@@ -14,7 +14,7 @@ import {
 import { interpret, randomValues, readSafetensorsFixture } from '@tubelet/testing';
 import { loadClassifier, type RgbImage, readClip, writeVideo } from 'tubelet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parsePreprocessing, preprocess } from '../../src/classification/preprocess.js';
+import { parsePreprocessing, preprocess } from '../../src/media/preprocess.js';
 import { temporaryFolder, writeModel } from '../pipelines/tiny-folder.js';
 
 const width = 16;
@@ -254,7 +254,16 @@ describe('preprocessing', () => {
     return { data, width: w, height: h };
   };
 
-  it('has the defaults of the two processors', () => {
+  it('has the defaults of the three processors', () => {
+    expect(parsePreprocessing({}, 'clip', trained)).toEqual({
+      size: { shortestEdge: 4 },
+      crop: trained,
+      filter: 'bicubic',
+      scale: 1 / 255,
+      offset: 0,
+      mean: [0.48145466, 0.4578275, 0.40821073],
+      std: [0.26862954, 0.26130258, 0.27577711],
+    });
     expect(parsePreprocessing({}, 'vit', trained)).toMatchObject({
       size: trained,
       crop: null,

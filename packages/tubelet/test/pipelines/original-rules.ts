@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   classifierFree,
   denoise,
+  type Guidance,
   type ScheduleOptions,
   schedulerFromConfig,
   unguided,
@@ -81,6 +82,8 @@ export interface Original {
   readonly schedule: ScheduleOptions;
   /** Of the original's scheduler, where it is not the folder's. */
   readonly scheduler?: Readonly<Record<string, unknown>>;
+  /** @defaultValue classifier-free with the request's scale */
+  readonly guidance?: Guidance;
   /** Whether a scale above 1 is no guidance. */
   readonly isUnguided?: true;
   /** Predicts for one text, with what has to be known of the prompt's for the negative one. */
@@ -110,13 +113,15 @@ export async function expectRules(directory: string, original: Original): Promis
   const count = size.reduce((product, side) => product * side);
   const latents = Float32Array.from({ length: count }, (_, i) => Math.sin(12.9898 * (i + 1)));
 
-  const options = 'sigmas' in schedule ? schedule : { steps: request.steps };
+  const options = 'sigmas' in schedule ? schedule : { steps: request.steps, ...schedule };
   const scale = request.trueGuidanceScale ?? request.guidanceScale!;
   const isGuided = scale > 1 && !original.isUnguided;
   const plan = schedulerFromConfig(scheduler).schedule(options);
   const result = await denoise<Float64Array>({
     schedule: plan,
-    guidance: isGuided ? classifierFree({ scale, rescale: request.guidanceRescale }) : unguided,
+    guidance:
+      original.guidance ??
+      (isGuided ? classifierFree({ scale, rescale: request.guidanceRescale }) : unguided),
     registers: new Map([
       ['sample', Float64Array.from(latents, (value) => value * plan.initialNoiseScale)],
     ]),

@@ -15,6 +15,8 @@ export interface TinyPipeline {
   readonly models: Readonly<Record<string, readonly [className: string, config: Json]>>;
   readonly scheduler: Json;
   readonly tokenizers?: Readonly<Record<string, 'clip' | 't5' | 'llama'>>;
+  /** The preprocessor_config.json of an `image_processor`. */
+  readonly imageProcessor?: Json;
   /** More of model_index.json. */
   readonly index?: Json;
 }
@@ -70,6 +72,10 @@ export async function writePipeline(directory: string, of: TinyPipeline): Promis
     const json = tokenizers[kind]();
     await put(json, name, 'tokenizer.json');
     await put(tokenizerConfigs[kind], name, 'tokenizer_config.json');
+  }
+  if (of.imageProcessor) {
+    index.image_processor = ['transformers', 'CLIPImageProcessor'];
+    await put(of.imageProcessor, 'image_processor', 'preprocessor_config.json');
   }
   index.scheduler = ['diffusers', of.scheduler._class_name];
   await put(of.scheduler, 'scheduler', 'scheduler_config.json');

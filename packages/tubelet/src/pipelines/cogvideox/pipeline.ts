@@ -8,7 +8,7 @@ import {
   parseCogvideoxVaeConfig,
 } from '@tubelet/models';
 import type { Device } from '@tubelet/runtime';
-import { TubeletError } from '../../errors.js';
+import { besideLatents, firstFrameOf } from '../beside-latents.js';
 import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
 import { encodeFirstFrame } from '../first-frame.js';
@@ -26,8 +26,8 @@ import { type EncodedPrompt, encodeRequest } from '../prompts.js';
 import { chooseDiffusionScheduler } from '../scheduler.js';
 import { loadT5Prompts } from '../t5-prompts.js';
 import { transformerOn } from '../transformer.js';
+import { varyingGuidance } from '../varying-guidance.js';
 import { loadCogvideoxAutoencoder } from './autoencoder.js';
-import { besideImage } from './beside-image.js';
 
 /** Those of diffusers' CogVideoXPipeline: the trained size. */
 export async function cogvideoxDefaults(folder: ModelFolder): Promise<GenerationDefaults> {
@@ -105,6 +105,7 @@ export async function loadCogvideoxPipeline(
       'dynamicGuidance',
       ...(takesImage ? (['image'] as const) : []),
     ],
+    needs: takesImage ? ['image'] : [],
     sizes: {
       ...cogvideoxVaeFactors(autoencoder.config),
       patchSize: [1, config.patchSize, config.patchSize],
@@ -113,10 +114,8 @@ export async function loadCogvideoxPipeline(
     },
     weights: [...prompts.weights, weights, autoencoder.weights],
     prompts,
-    schedule({ scheduler, image }, { steps }) {
-      if (takesImage && image === undefined) throw withoutImage();
-      return chooseDiffusionScheduler(schedulerConfig, scheduler).schedule({ steps });
-    },
+    schedule: ({ scheduler }, { steps }) =>
+      chooseDiffusionScheduler(schedulerConfig, scheduler).schedule({ steps }),
     guidance({ dynamicGuidance }, { guided, guidanceScale: scale }) {
       if (!guided) return unguided;
       return dynamicGuidance ? dynamic(scale) : classifierFree({ scale });
@@ -141,7 +140,9 @@ export async function loadCogvideoxPipeline(
       const rows = (timestep: number) => branches.map(() => timestep);
       const prepared = await prepareInputs(device, packed, rows);
       const [{ image }] = branches as [CogvideoxCondition];
-      return image ? besideImage(device, math, prepared, image, latent, branches.length) : prepared;
+      if (!image) return prepared;
+      const behind = firstFrameOf(image, latent);
+      return besideLatents(device, math, prepared, behind, behind.length, branches.length);
     },
     decode(latents, { latent, padding }, options) {
       const size = { ...latent, frames: latent.frames - padding };
@@ -150,23 +151,13 @@ export async function loadCogvideoxPipeline(
   });
 }
 
-function withoutImage(): TubeletError {
-  const message = 'image must be = given for this model, got none';
-  return new TubeletError('BAD_INPUT', 'generate', message);
-}
-
 /** `use_dynamic_cfg`: the scale by the timestep over the number of steps, as it stands in the original. */
 function dynamic(scale: number): Guidance {
-  return (index, { steps, timesteps }) => {
+  return varyingGuidance((timestep, { timesteps }) => {
     const count = timesteps.length;
-    const share = ((count - steps[index]!.timestep) / count) ** 5;
-    const now = 1 + (scale * (1 - Math.cos(Math.PI * share))) / 2;
-    const sum = { unconditional: 1 - now, conditional: now };
-    return {
-      branches: ['conditional', 'unconditional'],
-      assignments: [{ kind: 'combine', set: 'prediction', sum }],
-    };
-  };
+    const share = ((count - timestep) / count) ** 5;
+    return 1 + (scale * (1 - Math.cos(Math.PI * share))) / 2;
+  });
 }
 
 /** [C, F, H, W] without the first `count` frames. */

@@ -2,6 +2,7 @@ import {
   blendTiles,
   type Chunk,
   cacheEntries,
+  framesPerChunk,
   needsTiles,
   openTiles,
   parseWanVaeConfig,
@@ -27,7 +28,7 @@ import {
   upload,
   type Weights,
 } from '@tubelet/runtime';
-import type { LatentSize } from '../model-calls.js';
+import { joined, type LatentSize } from '../model-calls.js';
 import { type ModelFolder, openComponent } from '../model-folder.js';
 
 export interface AutoencoderOptions extends RunOptions {
@@ -49,18 +50,20 @@ export interface WanAutoencoder {
     options?: AutoencoderOptions,
   ): AsyncGenerator<Float32Array>;
   /**
-   * Encodes one picture.
+   * Encodes a clip of which some frames are given and all others grey, 0.
    *
-   * @param pixels [height, width, 3] in [-1, 1]
-   * @returns the posterior's mean, normalised: [channels, 1, h, w]
+   * @param pictures by the number of their frame, [height, width, 3] in [-1, 1]
+   * @param size in frames and pixels
+   * @returns the posterior's mean, normalised: [channels, F, h, w]
    */
-  encodeImage(
-    pixels: Float32Array,
-    height: number,
-    width: number,
+  encode(
+    pictures: ReadonlyMap<number, Float32Array>,
+    size: LatentSize,
     options?: AutoencoderOptions,
   ): Promise<Float32Array>;
 }
+
+type Part = 'decoder' | 'encoder';
 
 /** The feature cache of one clip (or tile), handed from chunk to chunk. */
 type Caches = Record<string, Buffer>;
@@ -77,11 +80,12 @@ export async function loadAutoencoder(
     wanVaeCheckpoint,
   );
   const { space, time } = vaeFactors(config);
-  const { latentChannels, latentsMean, latentsStd, patchSize, outChannels } = config;
+  const { latentChannels, latentsMean, latentsStd, patchSize } = config;
+  const inChannels = 3;
   const plans = new Map<string, Promise<RuntimePlan>>();
 
   /** Plans stay: a service decodes the same few sizes again and again. */
-  const planFor = (part: 'decoder' | 'encoder', chunk: Chunk, tile: Tile, isTile: boolean) => {
+  const planFor = (part: Part, chunk: Chunk, tile: Tile, isTile: boolean) => {
     const { height, width } = tile;
     const key = `${part} ${chunk} ${height}x${width} ${isTile}`;
     const known = plans.get(key);
@@ -94,44 +98,56 @@ export async function loadAutoencoder(
     return made;
   };
 
-  /** Runs one latent frame of one tile; `caches` goes in as the chunk before left it and comes out anew. */
-  const decodeChunk = async (
-    latents: Float32Array,
+  /** Runs one chunk of one tile; `caches` goes in as the chunk before left it and comes out anew. */
+  const runChunk = async (
+    part: Part,
+    data: Float32Array,
     tile: Tile,
     chunk: Chunk,
     caches: Caches,
     options: AutoencoderOptions,
   ): Promise<Float32Array> => {
-    const isTile = options.tiling !== undefined;
-    const plan = await planFor('decoder', chunk, tile, isTile);
-    const frameCount = chunk === 'first' ? 1 : time;
-    const input = await upload(device, latents);
-    const frames = device.allocate(
-      frameCount * tile.height * tile.width * space * space * outChannels * 4,
-    );
+    const plan = await planFor(part, chunk, tile, options.tiling !== undefined);
+    const [inputName, outputName] = part === 'decoder' ? ['latents', 'frames'] : ['frames', 'mean'];
+    const input = await upload(device, data);
     const before = { ...caches };
-    const outputs: Caches = { frames };
-    for (const { name } of plan.graph.outputs) {
-      if (name === 'frames') continue;
+    const outputs: Caches = {};
+    for (const { name, tensor } of plan.graph.outputs) {
+      const bytes = tensor.shape.reduce<number>((product, dim) => product * Number(dim), 4);
+      outputs[name] = device.allocate(bytes);
       const entry = name.replace('.next', '');
-      outputs[name] = device.allocate(before[entry]!.bytes);
-      caches[entry] = outputs[name];
+      if (entry !== name) caches[entry] = outputs[name];
     }
-    const inputs = chunk === 'first' ? { latents: input } : { latents: input, ...before };
+    const inputs = { [inputName]: input, ...(chunk === 'first' ? {} : before) };
     try {
       await plan.run({ inputs, outputs }, {}, options);
-      return await readFloat32(frames);
+      return await readFloat32(outputs[outputName]!);
     } finally {
-      input.dispose();
-      frames.dispose();
-      for (const [entry, buffer] of Object.entries(before)) {
-        if (caches[entry] !== buffer) buffer.dispose();
-      }
+      const kept = new Set(Object.values(caches));
+      for (const buffer of [input, ...Object.values(before), ...Object.values(outputs)])
+        if (!kept.has(buffer)) buffer.dispose();
     }
   };
 
-  const emptyCaches = async (tile: Tile, isTile: boolean): Promise<Caches> => {
-    const { graph } = await planFor('decoder', 'steady', tile, isTile);
+  /** Some frames of a clip of which some are given. */
+  const framesOf = (
+    pictures: ReadonlyMap<number, Float32Array>,
+    first: number,
+    count: number,
+    { width }: LatentSize,
+    tile: Tile,
+  ) => {
+    const size = tile.height * tile.width * inChannels;
+    const frames = new Float32Array(count * size);
+    for (let i = 0; i < count; i++) {
+      const picture = pictures.get(first + i);
+      if (picture) frames.set(cropped(picture, width, inChannels, tile), i * size);
+    }
+    return frames;
+  };
+
+  const emptyCaches = async (part: Part, tile: Tile, isTile: boolean): Promise<Caches> => {
+    const { graph } = await planFor(part, 'steady', tile, isTile);
     return Object.fromEntries(
       cacheEntries(graph).map(({ name, shape }) => [
         name,
@@ -173,7 +189,10 @@ export async function loadAutoencoder(
       const cut = tiling && planTiledDecode(config, tiling, size.height, size.width);
       const tiles = cut?.tiles ?? [{ y: 0, x: 0, height: size.height, width: size.width }];
       const clips = await Promise.all(
-        tiles.map(async (tile) => ({ tile, caches: await emptyCaches(tile, cut !== undefined) })),
+        tiles.map(async (tile) => ({
+          tile,
+          caches: await emptyCaches('decoder', tile, cut !== undefined),
+        })),
       );
       try {
         for (let frame = 0; frame < size.frames; frame++) {
@@ -182,17 +201,19 @@ export async function loadAutoencoder(
           const results: Float32Array[] = [];
           for (const { tile, caches } of clips) {
             const part = cut ? cropped(whole, size.width, latentChannels, tile) : whole;
-            results.push(await decodeChunk(part, tile, chunk, caches, { ...options, tiling }));
+            const given = { ...options, tiling };
+            results.push(await runChunk('decoder', part, tile, chunk, caches, given));
           }
           const frames = chunk === 'first' ? 1 : time;
-          yield cut ? joined(config, cut, results, frames, space / patchSize) : results[0]!;
+          yield cut ? joinedTiles(config, cut, results, frames, space / patchSize) : results[0]!;
         }
       } finally {
         for (const { caches } of clips)
           for (const buffer of Object.values(caches)) buffer.dispose();
       }
     },
-    async encodeImage(pixels, height, width, options = {}) {
+    async encode(pictures, size, options = {}) {
+      const { frames: total, height, width } = size;
       const latentSize = { height: height / space, width: width / space };
       const tiling =
         options.tiling && needsTiles(config, options.tiling, latentSize, 'encode')
@@ -200,29 +221,27 @@ export async function loadAutoencoder(
           : undefined;
       const cut = tiling && planTiledEncode(config, tiling, height, width);
       const tiles = cut?.tiles ?? [{ y: 0, x: 0, height, width }];
+      const given = { ...options, tiling };
       const results: { height: number; width: number; data: Float32Array }[] = [];
       for (const tile of tiles) {
-        const plan = await planFor('encoder', 'first', tile, cut !== undefined);
-        const part = cut ? cropped(pixels, width, 3, tile) : pixels;
-        const frames = await upload(device, part);
-        const outputs = Object.fromEntries(
-          plan.graph.outputs.map(({ name, tensor }) => [
-            name,
-            device.allocate(
-              tensor.shape.reduce<number>((product, dim) => product * Number(dim), 4),
-            ),
-          ]),
-        );
+        const caches = total > 1 ? await emptyCaches('encoder', tile, cut !== undefined) : {};
+        const chunks: Float32Array[] = [];
         try {
-          await plan.run({ inputs: { frames }, outputs }, {}, options);
-          const [h, w] = [tile.height / space, tile.width / space];
-          results.push({ height: h, width: w, data: await readFloat32(outputs.mean!) });
+          for (let first = 0; first < total; first += first === 0 ? 1 : framesPerChunk) {
+            const [chunk, count] =
+              first === 0 ? (['first', 1] as const) : (['steady', framesPerChunk] as const);
+            const frames = framesOf(pictures, first, count, size, tile);
+            chunks.push(await runChunk('encoder', frames, tile, chunk, caches, given));
+          }
         } finally {
-          for (const buffer of [frames, ...Object.values(outputs)]) buffer.dispose();
+          for (const buffer of Object.values(caches)) buffer.dispose();
         }
+        const [h, w] = [tile.height / space, tile.width / space];
+        results.push({ height: h, width: w, data: joined(chunks) });
       }
-      const mean = cut ? blendTiles(cut, results, 1, latentChannels) : results[0]!.data;
-      return normalised(mean, latentSize.height * latentSize.width);
+      const latentFrames = 1 + (total - 1) / time;
+      const mean = cut ? blendTiles(cut, results, latentFrames, latentChannels) : results[0]!.data;
+      return normalised(mean, latentFrames * latentSize.height * latentSize.width);
     },
   };
 }
@@ -238,7 +257,7 @@ function cropped(whole: Float32Array, width: number, channels: number, tile: Til
 }
 
 /** @param perLatent patches along each side of a latent */
-function joined(
+function joinedTiles(
   config: WanVaeConfig,
   cut: TilePlan,
   results: readonly Float32Array[],

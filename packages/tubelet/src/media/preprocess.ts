@@ -1,6 +1,6 @@
 import { TubeletError } from '../errors.js';
-import { type ResampleFilter, resample } from '../media/resample.js';
-import type { RgbImage } from '../media/rgb-image.js';
+import { type ResampleFilter, resample } from './resample.js';
+import type { RgbImage } from './rgb-image.js';
 
 /** How an image becomes what a model was trained on: a preprocessor_config.json of transformers. */
 export interface Preprocessing {
@@ -30,18 +30,56 @@ const pillowFilters: Readonly<Record<number, ResampleFilter>> = {
   3: 'bicubic',
 };
 
+/** What the processors of transformers 5.23.0 have where a file says nothing. */
+interface Presets {
+  /** Of the trained size; both sides where absent. */
+  readonly shortestEdge?: (trained: number) => number;
+  readonly crops: boolean;
+  readonly filter: number;
+  readonly scale: number;
+  readonly offset: boolean;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+const half = [0.5, 0.5, 0.5];
+const presets = {
+  /** CLIPImageProcessor */
+  clip: {
+    shortestEdge: (trained) => trained,
+    crops: true,
+    filter: 3,
+    scale: 1 / 255,
+    offset: false,
+    mean: [0.48145466, 0.4578275, 0.40821073],
+    std: [0.26862954, 0.26130258, 0.27577711],
+  },
+  /** ViTImageProcessor */
+  vit: { crops: false, filter: 2, scale: 1 / 255, offset: false, mean: half, std: half },
+  /** VivitImageProcessor */
+  vivit: {
+    shortestEdge: (trained) => Math.round((trained * 256) / 224),
+    crops: true,
+    filter: 2,
+    scale: 1 / 127.5,
+    offset: true,
+    mean: half,
+    std: half,
+  },
+} satisfies Record<string, Presets>;
+
 /**
- * Reads a preprocessor_config.json (transformers 5.23.0, ViTImageProcessor and VivitImageProcessor); absent options have the
- * defaults of the model's processor, for the size the model was trained on.
+ * Reads a preprocessor_config.json (transformers 5.23.0, CLIPImageProcessor, ViTImageProcessor and VivitImageProcessor); absent
+ * options have the defaults of the model's processor, for the size the model was trained on.
  *
  * @throws TubeletError BAD_CONFIG naming the option
  */
 export function parsePreprocessing(
   json: Json,
-  model: 'vit' | 'vivit',
+  model: keyof typeof presets,
   trained: ImageSides,
 ): Preprocessing {
-  const isClip = model === 'vivit';
+  const preset: Presets = presets[model];
   const flag = (name: string, preset: boolean) => {
     const value = json[name] ?? preset;
     return typeof value === 'boolean' ? value : refuse(name, 'true or false', value);
@@ -50,28 +88,28 @@ export function parsePreprocessing(
     const value = json[name] ?? preset;
     return Number.isFinite(value) ? (value as number) : refuse(name, 'a number', value);
   };
-  const three = (name: string, preset: number) => {
-    const value = json[name] ?? [preset, preset, preset];
+  const three = (name: string, preset: readonly number[]) => {
+    const value = json[name] ?? preset;
     const good = Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
     return good ? (value as number[]) : refuse(name, 'three numbers', value);
   };
-  const shortest = {
-    shortest_edge: Math.round((Math.min(trained.height, trained.width) * 256) / 224),
-  };
-  const size = sidesOf('size', json.size ?? (isClip ? shortest : trained), !isClip);
+  const { shortestEdge } = preset;
+  const shortest = shortestEdge?.(Math.min(trained.height, trained.width));
+  const usual = shortest === undefined ? trained : { shortest_edge: shortest };
+  const size = sidesOf('size', json.size ?? usual, shortestEdge === undefined);
   const crop = sidesOf('crop_size', json.crop_size ?? trained, true);
   if ('shortestEdge' in crop) refuse('crop_size', 'height and width', json.crop_size);
-  const code = number('resample', 2);
+  const code = number('resample', preset.filter);
   const normalizes = flag('do_normalize', true);
   const rescales = flag('do_rescale', true);
   return {
     size: flag('do_resize', true) ? size : null,
     filter: pillowFilters[code] ?? refuse('resample', '1, 2 or 3', code),
-    crop: flag('do_center_crop', isClip) ? (crop as ImageSides) : null,
-    scale: rescales ? number('rescale_factor', isClip ? 1 / 127.5 : 1 / 255) : 1,
-    offset: rescales && flag('offset', isClip) ? -1 : 0,
-    mean: normalizes ? three('image_mean', 0.5) : [0, 0, 0],
-    std: normalizes ? three('image_std', 0.5) : [1, 1, 1],
+    crop: flag('do_center_crop', preset.crops) ? (crop as ImageSides) : null,
+    scale: rescales ? number('rescale_factor', preset.scale) : 1,
+    offset: rescales && flag('offset', preset.offset) ? -1 : 0,
+    mean: normalizes ? three('image_mean', preset.mean) : [0, 0, 0],
+    std: normalizes ? three('image_std', preset.std) : [1, 1, 1],
   };
 }
 
