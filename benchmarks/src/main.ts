@@ -18,6 +18,7 @@ import { benchProfile } from './profile.js';
 import type { Measured, Report } from './report.js';
 import { benchScaling } from './scaling.js';
 import { markdownReport, reportText } from './table.js';
+import { benchUnet } from './unet.js';
 import { benchVae } from './vae.js';
 
 const benchmarks: Readonly<Record<string, (options: Options) => Promise<Measured>>> = {
@@ -30,6 +31,7 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Measured
   vae: benchVae,
   profile: benchProfile,
   scaling: benchScaling,
+  unet: benchUnet,
   boundary: benchBoundary,
   gpu: benchGpu,
 };
@@ -44,6 +46,7 @@ const usage = `npm run bench -- NAME [--json] [--save] [--threads N] [--rounds N
   vae [DECODER]   sd and taesd beside onnxruntime, sprites (the video decoder that ships)
   profile [PLAN]  time per node              dit (--model, --precision), transformer, decoder, sd or taesd
   scaling         one block of DiT-B, 256 to 32768 tokens     --precision, --seconds 20
+  unet            DiT beside a U-Net of the same FLOPs     --model, --pixels 256,512 --precision
   boundary        an empty run, write, read
   gpu [PEER.json] DiT-XL/2, attention and a decoder on a GPU, beside what peer.py wrote
   install-peers   puts the peers into build/peers

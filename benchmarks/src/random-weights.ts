@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import type { Graph } from '@tubelet/graph';
+import { type Weights, weightsOf } from '@tubelet/runtime';
 import type { ExternalData } from './onnx/model.js';
 
 /** Where each tensor of a safetensors file lies. */
@@ -19,6 +20,14 @@ export function randomTensor(name: string, shape: readonly number[]): Float32Arr
     values[i] = ((state >> 8) / 2 ** 23) * scale;
   }
   return values;
+}
+
+/** All weights of a graph, in memory. */
+export function randomWeightsOf({ weights }: Graph): Weights {
+  const tensors = weights.flatMap(({ sources }) =>
+    sources.map(({ names: [name], shape }) => [name, { shape, data: randomTensor(name, shape) }]),
+  );
+  return weightsOf(Object.fromEntries(tensors));
 }
 
 /** Writes a graph's weights as safetensors, unless the file is there with the right size. */

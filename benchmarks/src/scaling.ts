@@ -1,10 +1,10 @@
 import { type DitConfig, dit, ditPreset, packDit } from '@tubelet/models';
-import { compile, type Device, openDevice, type Precision, weightsOf } from '@tubelet/runtime';
+import { compile, type Device, openDevice, type Precision } from '@tubelet/runtime';
 import { type BoundPlan, bindPlan } from './bound-plan.js';
 import { ceilingNote, ceilingPercent, measureCeiling } from './ceiling.js';
 import { ditInputs } from './dit-run.js';
 import type { Options } from './options.js';
-import { randomTensor } from './random-weights.js';
+import { randomWeightsOf } from './random-weights.js';
 import { type Measured, ownRow, type Row } from './report.js';
 import { median } from './statistics.js';
 
@@ -58,18 +58,8 @@ export async function benchScaling({ threads, precisions, seconds }: Options): P
 
 async function openOneBlock(device: Device, config: DitConfig, precision: Precision) {
   const graph = dit(config);
-  const weights = weightsOf(
-    Object.fromEntries(
-      graph.weights.flatMap(({ sources }) =>
-        sources.map(({ names: [name], shape }) => [
-          name,
-          { shape, data: randomTensor(name, shape) },
-        ]),
-      ),
-    ),
-  );
   const { sizes, inputs } = packDit(config, 1);
-  const plan = await compile(device, graph, weights, sizes, { precision });
+  const plan = await compile(device, graph, randomWeightsOf(graph), sizes, { precision });
   const { latents, timestep, label } = ditInputs(config, 1);
   return bindPlan(device, plan, { ...inputs, latents, timestep, label }, sizes);
 }

@@ -23,6 +23,7 @@ export { checkWanCase } from './goldens/wan.js';
 export { checkWanVaeCase } from './goldens/wan-vae.js';
 export { interpret, references } from './interpreter/interpret.js';
 export { markdownTable, replaceSection } from './markdown-table.js';
+export { countParameters } from './published/count-parameters.js';
 export { randomValues, randomWeights } from './random-tensors.js';
 export type { RunGraph } from './run-graph.js';
 export { runOnDevice } from './run-on-device.js';
