@@ -24,7 +24,7 @@ struct NodeSpec {
   const Tensor *inputs;
   const Tensor *output;
   const void *attributes;
-  const bool *is_weight;
+  const bool *is_weight; ///< null but in `accepts`
   int input_count;
   int threads;
   Precision precision; ///< the least a kernel may use
@@ -65,11 +65,15 @@ struct Kernel {
   const char *name; ///< e.g. "linear.packed"
   /// Null when the kernel takes the node, else why not, for people.
   const char *(*accepts)(const NodeSpec &node);
-  void (*plan)(const NodeSpec &node, KernelNeeds &needs); ///< may be null: needs nothing
+  void (*plan)(const NodeSpec &node, KernelNeeds &needs) = nullptr; ///< null: needs nothing
   /// Fills zeroed memory, some rows of the weight at a time, on any thread.
-  void (*pack)(const NodeSpec &node, int input, const WeightRows &rows, void *packed);
+  void (*pack)(const NodeSpec &node, int input, const WeightRows &rows, void *packed) = nullptr;
   void (*run)(const KernelCall &call, Pool &pool);
   Precision precision = Precision::f32; ///< of its matrix products
+  /// Bit i: input i may be bfloat16 where it says f32, as a kernel with writes_bf16 stored it. The kernel
+  /// would round it so anyway: the bytes of what it computes are the same.
+  uint32_t reads_bf16 = 0;
+  bool writes_bf16 = false; ///< where the output's dtype says so
 };
 
 /// Implementations of one op, most special first, plain one last.

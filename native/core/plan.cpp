@@ -64,6 +64,8 @@ void Plan::plan_all(std::span<const int64_t> sizes, Precision least) {
   locate();
   place_fixed();
   choose_kernels();
+  narrow_tensors();
+  plan_kernels();
   plan_memory();
 }
 
@@ -140,7 +142,7 @@ void Plan::locate_view(const GraphNode &node) {
   int64_t stride = to.row_stride;
   to = from;
   to.base = from.base;
-  to.offset += view.offset * int64_t(bytes_of(graph->tensors[node.output].dtype));
+  to.offset += view.offset;
   to.row_stride = view.keeps_row_stride ? from.row_stride : stride;
 }
 
@@ -184,7 +186,8 @@ void Plan::place_fixed() {
     if (graph->tensors[base].kind == TensorKind::constant)
       locations[id].address = constants.data() + constant_offsets[base];
     if (is_index_source(graph->tensors[base]))
-      host_indices[id] = indices.data() + index_offsets[base] + locations[id].offset;
+      host_indices[id] = indices.data() + index_offsets[base] +
+                         size_t(locations[id].offset) * bytes_of(DType::i32);
   }
 }
 
@@ -193,7 +196,7 @@ Tensor Plan::describe(int id, std::span<const int64_t> sizes) const {
   const GraphTensor &tensor = graph->tensors[id];
   Tensor seen{};
   seen.rank = tensor.shape.rank;
-  seen.dtype = tensor.dtype;
+  seen.dtype = stored_dtype(id);
   for (int axis = 0; axis < seen.rank; axis++)
     seen.shape[axis] = tensor.shape.dims[axis];
   if (tensor.shape.is_symbolic())
@@ -204,7 +207,6 @@ Tensor Plan::describe(int id, std::span<const int64_t> sizes) const {
 
 void Plan::choose_kernels() {
   steps.resize(graph->nodes.size());
-  needs.assign(graph->nodes.size(), KernelNeeds{});
   for (size_t i = 0; i < graph->nodes.size(); i++) {
     const GraphNode &node = graph->nodes[i];
     Step &step = steps[i];
@@ -221,14 +223,8 @@ void Plan::choose_kernels() {
       is_weight[k] = id >= 0 && graph->tensors[id].kind == TensorKind::weight;
       step.has_indices |= spec.kind == InputKind::index;
     }
-    Tensor output = describe(node.output, capacity);
-    NodeSpec spec{arguments.data() + step.first_input,
-                  &output,
-                  node.attributes.get(),
-                  is_weight,
-                  int(node.inputs.size()),
-                  device->threads(),
-                  precision};
+    const Tensor output = describe(node.output, capacity);
+    const NodeSpec spec = spec_of(i, &output, is_weight);
     for (const Kernel *kernel : device->engine().kernels(node.op->id)) {
       if (const char *reason = kernel->accepts(spec)) {
         step.refused.push_back({kernel->name, reason});
@@ -243,8 +239,54 @@ void Plan::choose_kernels() {
                       std::to_string(step.refused.size()) + ", got " +
                       (step.refused.empty() ? "none on this device"
                                             : std::string(step.refused.back().reason)));
-    if (step.kernel->plan)
-      step.kernel->plan(spec, needs[i]);
+  }
+}
+
+NodeSpec Plan::spec_of(size_t node, const Tensor *output, const bool *is_weight) const {
+  return {arguments.data() + steps[node].first_input,
+          output,
+          graph->nodes[node].attributes.get(),
+          is_weight,
+          int(graph->nodes[node].inputs.size()),
+          device->threads(),
+          precision};
+}
+
+/// An intermediate that every kernel which reads it would round to bfloat16 is stored as that.
+void Plan::narrow_tensors() {
+  std::vector<bool> can(graph->tensors.size(), false);
+  for (size_t i = 0; i < steps.size(); i++) {
+    const int output = graph->nodes[i].output;
+    can[output] =
+        steps[i].kernel && steps[i].kernel->writes_bf16 && locations[output].place == Place::arena;
+  }
+  for (size_t i = 0; i < steps.size(); i++) {
+    const GraphNode &node = graph->nodes[i];
+    for (size_t k = 0; steps[i].kernel && k < node.inputs.size(); k++)
+      if (node.inputs[k] >= 0 && !(steps[i].kernel->reads_bf16 >> k & 1))
+        can[locations[node.inputs[k]].base] = false;
+  }
+  for (int output : graph->outputs)
+    can[locations[output].base] = false;
+  for (size_t id = 0; id < can.size(); id++)
+    locations[id].is_narrow = can[id];
+}
+
+DType Plan::stored_dtype(int tensor) const {
+  return locations[locations[tensor].base].is_narrow ? DType::bf16 : graph->tensors[tensor].dtype;
+}
+
+/// What the chosen kernels need, of tensors as they are stored.
+void Plan::plan_kernels() {
+  needs.assign(steps.size(), KernelNeeds{});
+  for (size_t i = 0; i < steps.size(); i++) {
+    const Step &step = steps[i];
+    for (size_t k = 0; step.kernel && k < graph->nodes[i].inputs.size(); k++)
+      if (const int id = graph->nodes[i].inputs[k]; id >= 0)
+        arguments[size_t(step.first_input) + k].dtype = stored_dtype(id);
+    const Tensor output = describe(graph->nodes[i].output, capacity);
+    if (step.kernel && step.kernel->plan)
+      step.kernel->plan(spec_of(i, &output, nullptr), needs[i]);
   }
 }
 
@@ -257,7 +299,8 @@ void Plan::plan_memory() {
     if (location.slot < 0) {
       location.slot = int(blocks.size());
       const GraphTensor &base = graph->tensors[locations[tensor].base];
-      size_t bytes = size_t(capacity_elements(base.shape, capacity)) * bytes_of(base.dtype);
+      size_t bytes =
+          size_t(capacity_elements(base.shape, capacity)) * bytes_of(stored_dtype(tensor));
       blocks.push_back({bytes, node, node, 0});
     }
     blocks[location.slot].last_node = node;
@@ -404,13 +447,7 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
     if (part.dtype != dtype)
       dtype = DType::f32;
   auto make = [&]() {
-    NodeSpec spec{arguments.data() + step.first_input,
-                  nullptr,
-                  node.attributes.get(),
-                  nullptr,
-                  int(node.inputs.size()),
-                  device->threads(),
-                  precision};
+    const NodeSpec spec = spec_of(size_t(index), nullptr, nullptr);
     if (form == WeightForm::packed) {
       Memory memory = Memory::allocate(need.packed_bytes[input], "packed weights");
       each_part([&](const WeightRows &rows) {
@@ -433,7 +470,8 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
   Location location = locations[node.inputs[input]];
   Tensor &argument = arguments[step.first_input + input];
   if (as_stored) {
-    argument.data = parts[0].buffer->data() + parts[0].offset + location.offset;
+    argument.data = parts[0].buffer->data() + parts[0].offset +
+                    size_t(location.offset) * bytes_of(parts[0].dtype);
     argument.dtype = parts[0].dtype;
     kept_buffers.push_back(parts[0].buffer);
     return;
@@ -444,8 +482,8 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
   // What was packed is not read again; at most one weight's pages of a file stay in memory.
   for (const WeightPart &part : parts)
     part.buffer->release_pages(part.offset, size_t(part.elements) * bytes_of(part.dtype));
-  argument.data =
-      step.packed[input]->memory.data() + (form == WeightForm::packed ? 0 : location.offset);
+  argument.data = step.packed[input]->memory.data() +
+                  (form == WeightForm::packed ? 0 : size_t(location.offset) * bytes_of(dtype));
   argument.dtype = dtype;
 }
 

@@ -61,9 +61,10 @@ private:
     Place place = Place::arena;
     int slot = -1;                    ///< arena block, input or output position
     const uint8_t *address = nullptr; ///< of a fixed tensor
-    int64_t offset = 0;               ///< bytes, of a view into its base
+    int64_t offset = 0;               ///< elements, of a view into its base
     int64_t row_stride = 0;           ///< elements
     int base = -1;                    ///< the tensor that owns the memory
+    bool is_narrow = false;           ///< of a base: bfloat16 in memory, f32 in the graph
   };
 
   struct Refusal {
@@ -88,6 +89,10 @@ private:
   void locate();
   void locate_view(const GraphNode &node);
   void choose_kernels();
+  void narrow_tensors();
+  void plan_kernels();
+  NodeSpec spec_of(size_t node, const Tensor *output, const bool *is_weight) const;
+  DType stored_dtype(int tensor) const;
   void pack_weights(std::span<const std::vector<WeightPart>> weights);
   void pack_weight(int node, int input, const std::vector<WeightPart> &parts,
                    const KernelNeeds &needs);

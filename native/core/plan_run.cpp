@@ -116,7 +116,8 @@ void Plan::bind(std::span<const std::shared_ptr<Buffer>> inputs,
       base = outputs[slot]->data();
     else if (location.place == Place::arena)
       base = slot < 0 ? nullptr : device->arena() + blocks[slot].offset;
-    tensor.data = base ? const_cast<uint8_t *>(base) + location.offset : nullptr;
+    const size_t offset = size_t(location.offset) * bytes_of(tensor.dtype);
+    tensor.data = base ? const_cast<uint8_t *>(base) + offset : nullptr;
   }
   for (size_t i = 0; i < arguments.size(); i++)
     if (argument_tensors[i] >= 0)

@@ -12,7 +12,7 @@ namespace {
 struct EpilogueRow {
   const float *gate;
   const float *residual;
-  float *out;
+  RowOut out;
 };
 
 /// out = activation(value + bias) · gate + residual for the first `columns` of a tile row; value(n,
@@ -29,7 +29,7 @@ inline void finish_row_with(Value &&value, const float *bias, const EpilogueRow 
       y *= access.load(row.gate + n);
     if (row.residual)
       y += access.load(row.residual + n);
-    access.store(row.out + n, y);
+    row.out.store(n, access, y);
   });
 }
 

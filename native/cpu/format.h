@@ -95,7 +95,7 @@ template <class F> constexpr int64_t stepped(int64_t depth) {
 #if defined(__AVX512VNNI__)
 /// Rounds a row to integers, zeros up to the next whole step. Returns the row's scale; NaN where a
 /// value is not finite, so that the products are NaN as well.
-inline float quantize_row(const float *from, int64_t count, uint8_t *to) {
+template <class Value> inline float quantize_row(const Value *from, int64_t count, uint8_t *to) {
   Vec most{}, stain{}; // x - x is NaN where x is not finite
   for_row(count, [&](int64_t i, auto access) {
     const Vec x = access.load(from + i);
@@ -126,6 +126,14 @@ template <class F> inline IntVec steps_along(const float *from, int64_t valid) {
   return F::steps(values);
 }
 
+#if defined(__AVX512BF16__)
+/// Lane i: the bfloat16 i of both.
+inline IntVec paired(__m256i low, __m256i high) {
+  return (IntVec)_mm512_or_si512(_mm512_cvtepu16_epi32(low),
+                                 _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+}
+#endif
+
 /// Lane i holds column i of `step` rows that lie `stride` apart; of `valid` rows and `columns` columns,
 /// zeros beyond.
 template <class F>
@@ -138,12 +146,24 @@ inline IntVec steps_across(const float *from, [[maybe_unused]] int64_t stride, i
 #if defined(__AVX512BF16__)
   else {
     const Vec second = load_partial(from + stride, valid > 1 ? count : 0);
-    const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first));
-    const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)second));
-    return (IntVec)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+    return paired(narrowed(first), narrowed(second));
   }
 #endif
 }
+
+#if defined(__AVX512BF16__)
+// The same of rows that are bfloat16 already.
+template <class F> inline IntVec steps_along(const uint16_t *from, int64_t valid) {
+  const int64_t count = smaller(lanes * F::step, larger(0, valid));
+  return (IntVec)_mm512_maskz_loadu_epi16((__mmask32)((uint64_t(1) << count) - 1), from);
+}
+template <class F>
+inline IntVec steps_across(const uint16_t *from, int64_t stride, int64_t valid, int64_t columns) {
+  const __mmask16 mask = (__mmask16)((1u << smaller(lanes, larger(0, columns))) - 1);
+  return paired(_mm256_maskz_loadu_epi16(valid > 0 ? mask : 0, from),
+                _mm256_maskz_loadu_epi16(valid > 1 ? mask : 0, from + stride));
+}
+#endif
 
 /// A vector in format F.
 template <class F> inline void store_as(typename F::Element *to, Vec v) {
@@ -151,21 +171,16 @@ template <class F> inline void store_as(typename F::Element *to, Vec v) {
     store(to, v);
 #if defined(__AVX512BF16__)
   else
-    _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)v));
+    _mm256_storeu_si256((__m256i *)to, narrowed(v));
 #endif
 }
 
-/// Converts a row times a factor, zeros up to the next whole step.
-template <class F>
-inline void convert_row(const float *from, int64_t count, typename F::Element *to,
-                        float factor = 1) {
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes)
-    store_as<F>(to + i, load(from + i) * factor);
-  for (; i < count; i++)
-    to[i] = F::of(from[i] * factor);
-  for (; i < stepped<F>(count); i++)
-    to[i] = F::of(0.0f);
+/// Converts a row, zeros up to the next whole step.
+template <class F, class Value>
+inline void convert_row(const Value *from, int64_t count, typename F::Element *to) {
+  for_row(count, [&](int64_t i, auto access) { access.store(to + i, access.load(from + i)); });
+  for (int64_t i = count; i < stepped<F>(count); i++)
+    to[i] = typename F::Element{};
 }
 
 } // namespace

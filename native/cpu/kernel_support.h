@@ -87,18 +87,59 @@ struct WholeVec {
   static constexpr int count = lanes;
   Vec load(const float *from) const { return TUBELET_ISA::load(from); }
   void store(float *to, Vec v) const { TUBELET_ISA::store(to, v); }
+#if defined(__AVX512BF16__)
+  Vec load(const uint16_t *from) const {
+    return widened(_mm256_loadu_si256((const __m256i *)from));
+  }
+  void store(uint16_t *to, Vec v) const { _mm256_storeu_si256((__m256i *)to, narrowed(v)); }
+#endif
   Vec keep(Vec v) const { return v; }
 };
 struct PartialVec {
   int64_t count;
   Vec load(const float *from) const { return load_partial(from, count); }
   void store(float *to, Vec v) const { store_partial(to, v, count); }
+#if defined(__AVX512BF16__)
+  Vec load(const uint16_t *from) const {
+    return widened(_mm256_maskz_loadu_epi16((__mmask16)((1u << count) - 1), from));
+  }
+  void store(uint16_t *to, Vec v) const {
+    _mm256_mask_storeu_epi16(to, (__mmask16)((1u << count) - 1), narrowed(v));
+  }
+#endif
   /// Zeros beyond the end of the row.
   Vec keep(Vec v) const {
     IntVec index;
     for (int i = 0; i < lanes; i++)
       index[i] = i;
     return select(index < (int32_t)count, v, Vec{});
+  }
+};
+
+/// body(first value) of a tensor in float32, or in bfloat16 where the level multiplies that.
+template <class Body> inline void with_values(const Tensor &t, Body &&body) {
+#if defined(__AVX512BF16__)
+  if (t.dtype == DType::bf16)
+    return body(static_cast<const uint16_t *>(t.data));
+#endif
+  body(floats(t));
+}
+
+/// Where a row's results go, as the tensor stores them.
+struct RowOut {
+  void *data;
+  DType dtype;
+
+  /// From this element of the tensor on.
+  static RowOut of(const Tensor &t, int64_t element) {
+    return {(char *)t.data + element * (t.dtype == DType::f32 ? 4 : 2), t.dtype};
+  }
+  template <class Access> void store(int64_t i, Access access, Vec v) const {
+#if defined(__AVX512BF16__)
+    if (dtype == DType::bf16)
+      return access.store((uint16_t *)data + i, v);
+#endif
+    access.store((float *)data + i, v);
   }
 };
 

@@ -200,6 +200,12 @@ template <int distance = lanes / 2> TUBELET_INLINE void transpose(IntVec (&rows)
 /// This level multiplies bfloat16 and integers: what it computes besides may be off by a twentieth of a
 /// bfloat16's last bit.
 constexpr bool is_narrow = true;
+
+TUBELET_INLINE Vec widened(__m256i bfloats) {
+  return (Vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(bfloats), 16);
+}
+/// Rounded to nearest even.
+TUBELET_INLINE __m256i narrowed(Vec v) { return (__m256i)_mm512_cvtneps_pbh((__m512)v); }
 #else
 constexpr bool is_narrow = false;
 #endif

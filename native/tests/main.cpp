@@ -112,7 +112,8 @@ int run(const Options &options) {
   }
   if (options.checks)
     return test_checks(options) ? 1 : 0;
-  int failures = test_cases(cases, options) + test_company(cases, options);
+  int failures =
+      test_cases(cases, options) + test_company(cases, options) + test_narrow(cases, options);
   if (options.op.empty() || options.op == "normal")
     failures += test_normal(options);
   if (options.op.empty())

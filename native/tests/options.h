@@ -23,6 +23,7 @@ std::span<const Kernel *const> kernels_of(const IsaLevel &level, OpId op);
 /// Each prints what failed and a summary, and returns the number of failures.
 int test_cases(const std::vector<Case> &cases, const Options &options);
 int test_company(const std::vector<Case> &cases, const Options &options);
+int test_narrow(const std::vector<Case> &cases, const Options &options);
 int test_normal(const Options &options);
 int test_checks(const Options &options);
 int test_amx();

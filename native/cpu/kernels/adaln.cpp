@@ -22,7 +22,7 @@ void run(const KernelCall &call, Pool &pool) {
       const float *modulated = floats(modulation) + row[t] * modulation.row_stride;
       const float *scale = modulated + attributes.scale_column;
       const float *shift = modulated + attributes.shift_column;
-      float *out = floats_out(*call.output) + t * width;
+      const RowOut out = RowOut::of(*call.output, t * width);
 
       const float mean = layer ? row_sum(in, width) / (float)width : 0.0f;
       const float variance = row_squares(in, mean, width) / (float)width;
@@ -30,13 +30,14 @@ void run(const KernelCall &call, Pool &pool) {
       for_row(width, [&](int64_t d, auto access) {
         Vec normed = (access.load(in + d) - mean) * inverse;
         Vec scaled = fma(normed, access.load(scale + d), normed);
-        access.store(out + d, scaled + access.load(shift + d));
+        out.store(d, access, scaled + access.load(shift + d));
       });
     }
   });
 }
 
-constexpr Kernel rowwise = {"adaln.rowwise", accepts_any, nullptr, nullptr, run};
+constexpr Kernel rowwise = {
+    .name = "adaln.rowwise", .accepts = accepts_any, .run = run, .writes_bf16 = is_narrow};
 constexpr const Kernel *list[] = {&rowwise};
 
 } // namespace

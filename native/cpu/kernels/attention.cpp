@@ -1,9 +1,8 @@
 // Attention with an online softmax (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022): a
 // block of query rows meets the keys tile by tile, so no score matrix larger than a tile exists. Key
 // tiles start at the segment's first key; K and V are packed once per head, in waves of segments that
-// fit the reserved scratch. Queries are multiplied by scale · log2(e) first, so that the softmax is one
-// of powers of two. In a narrower format q, k, v and the softmax's weights are converted; scores,
-// softmax and the running output stay float32.
+// fit the reserved scratch. The softmax is one of powers of two. In a narrower format q, k, v and the
+// softmax's weights are converted; scores, softmax and the running output stay float32.
 #include "ops/attention.h"
 #include "cpu/tile.h"
 
@@ -38,6 +37,11 @@ struct Problem {
     return {at[0], at[1], at[2], at[3]};
   }
   int64_t segments() const { return input(Attention::segments).shape[0]; }
+
+  /// Products become logarithms to base 2 on the way into the softmax, or where that would hide the
+  /// largest one or come too late for a bias, before it.
+  bool is_scaled_early() const { return input(Attention::bias).data || !(attributes.scale > 0); }
+  float scale() const { return (float)(attributes.scale * log2_e); }
 };
 
 /// Elements that one head of one segment takes packed: Kᵀ as panels of keys, V as panels of channels.
@@ -109,13 +113,11 @@ template <class F> void plan(const NodeSpec &node, KernelNeeds &needs) {
       wave_bytes<F>(wave) + (size_t)node.threads * Workspace<F>::bytes(depth, value_depth);
 }
 
-template <class F>
-void pack_head(const Problem &p, const Segment &s, int64_t head, typename F::Element *keys,
-               typename F::Element *values) {
-  const int64_t whole = stepped<F>(p.depth), whole_keys = stepped<F>(s.keys());
-  const Tensor &k = p.input(Attention::k), &v = p.input(Attention::v);
-  const Panels key_panels{s.keys()}, value_panels{p.value_depth};
-  const float *first_key = floats(k) + s.k_start * k.row_stride + head * p.depth;
+/// `first` is the head's first number of the segment's first key.
+template <class F, class Value>
+void pack_keys(const Problem &p, const Segment &s, const Value *first, typename F::Element *keys) {
+  const int64_t whole = stepped<F>(p.depth), stride = p.input(Attention::k).row_stride;
+  const Panels key_panels{s.keys()};
   for (int64_t panel = 0; panel < key_panels.count(); panel++) {
     const int64_t start = key_panels.start(panel), width = key_panels.width(panel);
     auto *to = (int32_t *)(keys + key_panels.offset(panel, whole));
@@ -124,36 +126,55 @@ void pack_head(const Problem &p, const Segment &s, int64_t head, typename F::Ele
         IntVec rows[lanes];
         for (int i = 0; i < lanes; i++) {
           const int64_t key = start + n + i;
-          rows[i] = key < s.keys() ? steps_along<F>(first_key + key * k.row_stride + d, p.depth - d)
-                                   : IntVec{};
+          rows[i] =
+              key < s.keys() ? steps_along<F>(first + key * stride + d, p.depth - d) : IntVec{};
         }
         transpose(rows);
         for (int i = 0; i < smaller(lanes, (whole - d) / F::step); i++)
           store((float *)to + (d / F::step + i) * width + n, (Vec)rows[i]);
       }
   }
-  const float *first_value = floats(v) + s.k_start * v.row_stride + head * p.value_depth;
+}
+
+template <class F, class Value>
+void pack_values(const Problem &p, const Segment &s, const Value *first,
+                 typename F::Element *values) {
+  const int64_t whole_keys = stepped<F>(s.keys()), stride = p.input(Attention::v).row_stride;
+  const Panels value_panels{p.value_depth};
   for (int64_t panel = 0; panel < value_panels.count(); panel++) {
     const int64_t start = value_panels.start(panel), width = value_panels.width(panel);
     auto *to = (int32_t *)(values + value_panels.offset(panel, whole_keys));
     for (int64_t n = 0; n < whole_keys; n += F::step)
       for (int64_t c = 0; c < width; c += lanes)
         store((float *)to + n / F::step * width + c,
-              (Vec)steps_across<F>(first_value + n * v.row_stride + start + c, v.row_stride,
-                                   s.keys() - n, p.value_depth - start - c));
+              (Vec)steps_across<F>(first + n * stride + start + c, stride, s.keys() - n,
+                                   p.value_depth - start - c));
   }
 }
 
-/// Queries [first, first + rows) of the segment, times scale and log2(e).
+template <class F>
+void pack_head(const Problem &p, const Segment &s, int64_t head, typename F::Element *keys) {
+  const Tensor &k = p.input(Attention::k), &v = p.input(Attention::v);
+  with_values(k, [&](const auto *first) {
+    pack_keys<F>(p, s, first + s.k_start * k.row_stride + head * p.depth, keys);
+  });
+  with_values(v, [&](const auto *first) {
+    pack_values<F>(p, s, first + s.k_start * v.row_stride + head * p.value_depth,
+                   keys + packed_keys<F>(s.keys(), p.depth));
+  });
+}
+
+/// Queries [first, first + rows) of the segment.
 template <class F>
 void convert_queries(const Problem &p, const Segment &s, int64_t head, int64_t first, int64_t rows,
                      const Workspace<F> &space) {
   const Tensor &q = p.input(Attention::q);
-  const float scale = (float)(p.attributes.scale * log2_e);
   const int64_t whole = stepped<F>(p.depth);
-  for (int64_t r = 0; r < rows; r++)
-    convert_row<F>(floats(q) + (s.q_start + first + r) * q.row_stride + head * p.depth, p.depth,
-                   space.queries + r * whole, scale);
+  with_values(q, [&](const auto *values) {
+    for (int64_t r = 0; r < rows; r++)
+      convert_row<F>(values + (s.q_start + first + r) * q.row_stride + head * p.depth, p.depth,
+                     space.queries + r * whole);
+  });
 }
 
 /// Scores of the block's rows against panels [first_panel, end_panel) of keys.
@@ -175,7 +196,7 @@ void score_tile(const Problem &p, const Segment &s, int64_t rows, int64_t first_
     }
 }
 
-/// Adds the bias and hides what a row may not see: keys after its own if causal, and those that only
+/// Scales and adds the bias where that comes early, and hides what a row may not see: keys after its own if causal, and those that only
 /// fill the last panel.
 template <class F>
 void mask_tile(const Problem &p, const Segment &s, int64_t head, int64_t first, int64_t rows,
@@ -185,7 +206,7 @@ void mask_tile(const Problem &p, const Segment &s, int64_t head, int64_t first, 
   for (int64_t panel = first_panel; panel < end_panel; panel++) {
     const int64_t key = panels.start(panel), width = panels.width(panel);
     const int64_t count = smaller(width, s.keys() - key);
-    if (!bias.data && !p.attributes.causal && count == width)
+    if (!p.is_scaled_early() && !p.attributes.causal && count == width)
       continue;
     for (int64_t r = 0; r < rows; r++) {
       const int64_t query = first + r;
@@ -193,6 +214,9 @@ void mask_tile(const Problem &p, const Segment &s, int64_t head, int64_t first, 
       int64_t visible = count;
       if (p.attributes.causal)
         visible = larger(0, smaller(count, query + 1 - key));
+      if (p.is_scaled_early())
+        for (int64_t n = 0; n < visible; n++)
+          scores[n] *= p.scale();
       if (bias.data) {
         const int64_t middle = (bias.shape[0] - 1) / 2;
         const float *from = floats(bias) + (key - query + middle) * bias.row_stride + head;
@@ -211,6 +235,7 @@ void soften_tile(const Problem &p, const Segment &s, int64_t rows, int64_t first
                  int64_t end_panel, const Workspace<F> &space) {
   const Panels panels{s.keys()};
   const int64_t value_panels = Panels{p.value_depth}.count();
+  const float scale = p.is_scaled_early() ? 1 : p.scale();
   int64_t widths[tile_panels];
   for (int64_t panel = first_panel; panel < end_panel; panel++)
     widths[panel - first_panel] = panels.width(panel);
@@ -226,7 +251,7 @@ void soften_tile(const Problem &p, const Segment &s, int64_t rows, int64_t first
     auto *weights = space.weights + r * tile_keys;
     for (int64_t panel = 0; panel < end_panel - first_panel; panel++)
       for (int64_t n = 0; n < widths[panel]; n += lanes, weights += lanes) {
-        const Vec weight = exp2_below(load(space.panel_scores(panel, r) + n) - base);
+        const Vec weight = exp2_below((load(space.panel_scores(panel, r) + n) - base) * scale);
         total += weight;
         store_as<F>(weights, weight);
       }
@@ -237,7 +262,7 @@ void soften_tile(const Problem &p, const Segment &s, int64_t rows, int64_t first
       space.total[r] = sum(total);
       continue;
     }
-    const Vec rescale = exp2_below(broadcast(before - base));
+    const Vec rescale = exp2_below(broadcast((before - base) * scale));
     space.total[r] = space.total[r] * rescale[0] + sum(total);
     for (int64_t panel = 0; panel < value_panels; panel++)
       for (int v = 0; v < panel_width; v += lanes) {
@@ -270,8 +295,6 @@ void attend_block(const Problem &p, const Segment &s, int64_t head, int64_t bloc
                   const typename F::Element *keys, const Workspace<F> &space) {
   const int64_t first = block * block_rows, rows = smaller(s.queries() - first, block_rows);
   const int64_t last_key = p.attributes.causal ? smaller(s.keys(), first + rows) : s.keys();
-  if (last_key == 0)
-    return; // the output is 0 already
   for (int64_t r = 0; r < rows; r++)
     space.largest[r] = -__builtin_inff();
   convert_queries<F>(p, s, head, first, rows, space);
@@ -288,32 +311,46 @@ void attend_block(const Problem &p, const Segment &s, int64_t head, int64_t bloc
     const int64_t count = smaller(key_panels.start(end), s.keys()) - key;
     add_values<F>(p, s, rows, key, count, values, space);
   }
-  const int64_t width = p.heads * p.value_depth;
   for (int64_t r = 0; r < rows; r++) {
-    const float inverse = 1.0f / space.total[r];
-    float *out =
-        floats_out(*p.call.output) + (s.q_start + first + r) * width + head * p.value_depth;
+    const float inverse = last_key == 0 ? 0.0f : 1.0f / space.total[r];
     for (int64_t panel = 0; panel < value_panels.count(); panel++) {
       const int64_t start = value_panels.start(panel);
       const float *from = space.panel_output(panel, r);
-      for_row(
-          smaller(value_panels.width(panel), p.value_depth - start),
-          [&](int64_t c, auto access) { access.store(out + start + c, load(from + c) * inverse); });
+      const RowOut out = RowOut::of(
+          *p.call.output, ((s.q_start + first + r) * p.heads + head) * p.value_depth + start);
+      for_row(smaller(value_panels.width(panel), p.value_depth - start),
+              [&](int64_t c, auto access) {
+                out.store(c, access, last_key == 0 ? Vec{} : load(from + c) * inverse);
+              });
     }
   }
+}
+
+/// Rows of no segment are 0.
+void clear_rows(const Problem &p, Pool &pool) {
+  int64_t covered = 0;
+  for (int64_t s = 0; s < p.segments(); s++)
+    covered += p.segment(s).queries();
+  const Tensor &output = *p.call.output;
+  if (covered == output.shape[0])
+    return; // they do not overlap
+  parallel_rows(pool, output.shape[0], output.shape[1], [&](int64_t row) {
+    const RowOut out = RowOut::of(output, row * output.shape[1]);
+    for_row(output.shape[1], [&](int64_t c, auto access) { out.store(c, access, Vec{}); });
+  });
 }
 
 template <class F> void run(const KernelCall &call, Pool &pool) {
   using Element = typename F::Element;
   const Problem p(call);
-  const Tensor &k = p.input(Attention::k), &output = *call.output;
+  const Tensor &k = p.input(Attention::k);
   const int64_t room = wave_elements<F>(k.shape[0], p.segments(), p.heads, p.depth, p.value_depth);
   auto *packed = (Element *)call.scratch;
   char *workspaces = (char *)call.scratch + wave_bytes<F>(room);
   auto head_elements = [&](int64_t s) {
     return packed_head<F>(p.segment(s), p.depth, p.value_depth);
   };
-  __builtin_memset(output.data, 0, (size_t)(output.shape[0] * output.shape[1]) * sizeof(float));
+  clear_rows(p, pool);
 
   for (int64_t first = 0; first < p.segments();) {
     // A wave: as many segments as the packed keys and values have room for.
@@ -333,9 +370,7 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
     };
     parallel(pool, (end - first) * p.heads, [&](int64_t task, int) {
       const int64_t s = first + task / p.heads, head = task % p.heads;
-      Element *keys = head_start(s, head);
-      pack_head<F>(p, p.segment(s), head, keys,
-                   keys + packed_keys<F>(p.segment(s).keys(), p.depth));
+      pack_head<F>(p, p.segment(s), head, head_start(s, head));
     });
     parallel(pool, blocks * p.heads, [&](int64_t task, int thread) {
       const TileState state{};
@@ -352,12 +387,14 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
 }
 
 #if defined(__AVX512BF16__)
-constexpr Kernel bf16 = {has_matrix_tiles ? "attention.amx_bf16" : "attention.bf16",
-                         accepts<Bf16>,
-                         plan<Bf16>,
-                         nullptr,
-                         run<Bf16>,
-                         Precision::bf16};
+constexpr uint32_t reads_bf16 = 1 << Attention::q | 1 << Attention::k | 1 << Attention::v;
+constexpr Kernel bf16 = {.name = has_matrix_tiles ? "attention.amx_bf16" : "attention.bf16",
+                         .accepts = accepts<Bf16>,
+                         .plan = plan<Bf16>,
+                         .run = run<Bf16>,
+                         .precision = Precision::bf16,
+                         .reads_bf16 = reads_bf16,
+                         .writes_bf16 = true};
 constexpr const Kernel *list[] = {&bf16};
 #else
 constexpr Kernel tiled = {"attention.tiled", accepts<F32>, plan<F32>, nullptr, run<F32>};

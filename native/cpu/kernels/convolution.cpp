@@ -144,7 +144,7 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
               g.attributes.activation,
               {nullptr,
                residual.data ? floats(residual) + (p + r) * residual.row_stride + column : nullptr,
-               floats_out(*call.output) + (p + r) * columns + column},
+               RowOut::of(*call.output, (p + r) * columns + column)},
               valid);
         }
       }

@@ -19,7 +19,7 @@ void run(const KernelCall &call, Pool &pool) {
       const float *in = floats(x) + t * x.row_stride + column;
       const float *weight = of_group(call.inputs[LayerNorm::weight], column);
       const float *bias = of_group(call.inputs[LayerNorm::bias], column);
-      float *out = floats_out(*call.output) + t * columns + column;
+      const RowOut out = RowOut::of(*call.output, t * columns + column);
       const float mean = row_sum(in, width) / (float)width;
       const float variance = row_squares(in, mean, width) / (float)width;
       const float inverse = 1.0f / __builtin_sqrtf(variance + (float)attributes.epsilon);
@@ -29,13 +29,14 @@ void run(const KernelCall &call, Pool &pool) {
           y *= access.load(weight + d);
         if (bias)
           y += access.load(bias + d);
-        access.store(out + d, y);
+        out.store(d, access, y);
       });
     }
   });
 }
 
-constexpr Kernel rowwise = {"layer_norm.rowwise", accepts_any, nullptr, nullptr, run};
+constexpr Kernel rowwise = {
+    .name = "layer_norm.rowwise", .accepts = accepts_any, .run = run, .writes_bf16 = is_narrow};
 constexpr const Kernel *list[] = {&rowwise};
 
 } // namespace

@@ -1,6 +1,6 @@
 // Linear: weights packed once into panels. A task is one panel against a block of rows, so a panel comes
-// from memory once and stays in L2; the next one is fetched meanwhile. Float32 rows are read where they
-// lie; other formats convert a wave of rows first. With 8-bit integers every row of x and every row of
+// from memory once and stays in L2; the next one is fetched meanwhile. Rows that have the format already
+// are read where they lie; others are converted first, a wave of them at a time. With 8-bit integers every row of x and every row of
 // the weight has its scale.
 #include "ops/linear.h"
 #include "cpu/epilogue.h"
@@ -19,6 +19,13 @@ template <class F> const char *accepts(const NodeSpec &node) {
 
 template <class F> constexpr bool is_integer = F::precision == Precision::int8;
 
+/// Whether rows can be read where they lie: in whole steps, in the format.
+template <class F> bool is_read_in_place(const Tensor &x) {
+  if (F::step == 1)
+    return true;
+  return !is_integer<F> && x.dtype == DType::bf16 && x.shape[1] == stepped<F>(x.shape[1]);
+}
+
 /// The rows of a wave in format F, and with integers the scale of each.
 template <class F> struct Wave {
   typename F::Element *rows;
@@ -31,8 +38,6 @@ template <class F> struct Wave {
                  sizeof(typename F::Element));
   }
   static size_t bytes(int64_t rows, int64_t depth) {
-    if (F::step == 1)
-      return 0;
     return (size_t)(row_bytes(rows, depth) + lines((size_t)smaller(rows, wave_rows) * 4));
   }
   Wave(void *scratch, int64_t rows, int64_t depth)
@@ -60,7 +65,8 @@ template <class F> void plan(const NodeSpec &node, KernelNeeds &needs) {
   needs.weight_form[Linear::weight] = WeightForm::packed;
   needs.packed_bytes[Linear::weight] =
       panel_bytes<F>(weight) + (is_integer<F> ? Columns::bytes(weight.shape[0]) : 0);
-  needs.scratch_bytes = Wave<F>::bytes(node.inputs[Linear::x].shape[0], weight.shape[1]);
+  const Tensor &x = node.inputs[Linear::x];
+  needs.scratch_bytes = is_read_in_place<F>(x) ? 0 : Wave<F>::bytes(x.shape[0], weight.shape[1]);
 }
 
 /// What a row of the weight is rounded to multiples of; NaN where it is not finite.
@@ -140,10 +146,6 @@ template <class F> struct Problem {
   int64_t tokens, depth, columns;
 
   const Tensor &input(int index) const { return call.inputs[index]; }
-  const float *x(int64_t t) const {
-    return floats(input(Linear::x)) + t * input(Linear::x).row_stride;
-  }
-
   EpilogueRow epilogue_row(int64_t t, int64_t column) const {
     const Tensor &modulation = input(Linear::modulation), &residual = input(Linear::residual);
     EpilogueRow row{};
@@ -152,7 +154,7 @@ template <class F> struct Problem {
                  attributes.gate_column + column;
     if (residual.data)
       row.residual = floats(residual) + t * residual.row_stride + column;
-    row.out = floats_out(*call.output) + t * columns + column;
+    row.out = RowOut::of(*call.output, t * columns + column);
     return row;
   }
 
@@ -208,12 +210,16 @@ template <class F> struct Problem {
 template <class F>
 void convert_wave(const Problem<F> &p, int64_t first, int64_t end, const Wave<F> &wave,
                   Pool &pool) {
-  parallel_rows(pool, end - first, p.depth, [&](int64_t row) {
-    auto *to = wave.rows + row * wave.stride;
-    if constexpr (is_integer<F>)
-      wave.scales[row] = quantize_row(p.x(first + row), p.depth, to);
-    else
-      convert_row<F>(p.x(first + row), p.depth, to);
+  const Tensor &x = p.input(Linear::x);
+  with_values(x, [&](const auto *values) {
+    parallel_rows(pool, end - first, p.depth, [&](int64_t row) {
+      const auto *from = values + (first + row) * x.row_stride;
+      auto *to = wave.rows + row * wave.stride;
+      if constexpr (is_integer<F>)
+        wave.scales[row] = quantize_row(from, p.depth, to);
+      else
+        convert_row<F>(from, p.depth, to);
+    });
   });
 }
 
@@ -224,39 +230,41 @@ template <class F> void run(const KernelCall &call, Pool &pool) {
                            x.shape[0], x.shape[1], y.shape[1]};
   const int64_t panels = Panels{y.shape[1]}.count();
   const Wave<F> wave(call.scratch, problem.tokens, problem.depth);
+  const bool in_place = is_read_in_place<F>(x);
   for (int64_t start = 0; start < problem.tokens; start += wave_rows) {
     const int64_t stop = smaller(problem.tokens, start + wave_rows);
-    if constexpr (F::step > 1)
+    if (!in_place)
       convert_wave<F>(problem, start, stop, wave, pool);
     parallel(pool, ceil_div(stop - start, block_rows) * panels, [&](int64_t task, int) {
       const int64_t first = start + task / panels * block_rows;
       const int64_t end = smaller(stop, first + block_rows);
       const TileState state{};
-      const Element *rows;
-      if constexpr (F::step > 1)
-        rows = wave.rows + (first - start) * wave.stride;
-      else
-        rows = problem.x(first);
-      problem.multiply_block(first, end, task % panels, rows,
-                             F::step > 1 ? wave.stride : x.row_stride,
+      const Element *rows = in_place ? (const Element *)x.data + first * x.row_stride
+                                     : wave.rows + (first - start) * wave.stride;
+      problem.multiply_block(first, end, task % panels, rows, in_place ? x.row_stride : wave.stride,
                              wave.scales + (first - start), pool.threads);
     });
   }
 }
 
 #if defined(__AVX512BF16__)
-constexpr Kernel bf16 = {has_matrix_tiles ? "linear.amx_bf16" : "linear.bf16",
-                         accepts<Bf16>,
-                         plan<Bf16>,
-                         pack<Bf16>,
-                         run<Bf16>,
-                         Precision::bf16};
-constexpr Kernel int8 = {has_matrix_tiles ? "linear.amx_int8" : "linear.int8",
-                         accepts<Int8>,
-                         plan<Int8>,
-                         pack<Int8>,
-                         run<Int8>,
-                         Precision::int8};
+constexpr uint32_t reads_bf16 = 1 << Linear::x;
+constexpr Kernel bf16 = {.name = has_matrix_tiles ? "linear.amx_bf16" : "linear.bf16",
+                         .accepts = accepts<Bf16>,
+                         .plan = plan<Bf16>,
+                         .pack = pack<Bf16>,
+                         .run = run<Bf16>,
+                         .precision = Precision::bf16,
+                         .reads_bf16 = reads_bf16,
+                         .writes_bf16 = true};
+constexpr Kernel int8 = {.name = has_matrix_tiles ? "linear.amx_int8" : "linear.int8",
+                         .accepts = accepts<Int8>,
+                         .plan = plan<Int8>,
+                         .pack = pack<Int8>,
+                         .run = run<Int8>,
+                         .precision = Precision::int8,
+                         .reads_bf16 = reads_bf16,
+                         .writes_bf16 = true};
 constexpr const Kernel *list[] = {&int8, &bf16};
 #else
 constexpr Kernel packed_panels = {"linear.packed", accepts<F32>, plan<F32>, pack<F32>, run<F32>};

@@ -26,19 +26,28 @@ void run(const KernelCall &call, Pool &pool) {
       const float *scale = floats(weight);
       if (scale && weight.shape[0] == columns)
         scale += column;
-      float *out = floats_out(*call.output) + row * columns + column;
+      const RowOut out = RowOut::of(*call.output, row * columns + column);
       const float inverse = factor(attributes, row_squares(in, 0.0f, width), (float)width);
       for_row(width, [&](int64_t d, auto access) {
         Vec y = access.load(in + d) * inverse;
         if (scale)
           y *= access.load(scale + d);
-        access.store(out + d, is_silu ? silu(y) : y);
+        out.store(d, access, is_silu ? silu(y) : y);
       });
     }
   });
 }
 
-constexpr Kernel rowwise = {"rms_norm.rowwise", accepts_any, nullptr, nullptr, run};
+/// Where a level's exponential is not exact, silu is left to the level below.
+const char *accepts(const NodeSpec &node) {
+  const auto &attributes = *static_cast<const RmsNorm::Attributes *>(node.attributes);
+  if (is_narrow && attributes.activation != RmsNorm::Activation::none)
+    return "the activation asks for more precision";
+  return nullptr;
+}
+
+constexpr Kernel rowwise = {
+    .name = "rms_norm.rowwise", .accepts = accepts, .run = run, .writes_bf16 = is_narrow};
 constexpr const Kernel *list[] = {&rowwise};
 
 } // namespace

@@ -7,7 +7,7 @@ namespace {
 
 struct Row {
   const float *in, *cos, *sin;
-  float *out;
+  RowOut out;
   int64_t columns, head_dim, pairs;
 };
 
@@ -21,7 +21,7 @@ void turn_interleaved(const Row &row) {
     const Vec sin = duplicate_lower(load_partial(row.sin + d / 2, pairs)) * sign;
     for (int64_t head = 0; head < row.columns; head += row.head_dim) {
       const Vec x = access.load(row.in + head + d);
-      access.store(row.out + head + d, fma(x, cos, swap_pairs(x) * sin));
+      row.out.store(head + d, access, fma(x, cos, swap_pairs(x) * sin));
     }
   });
 }
@@ -32,8 +32,8 @@ void turn_halves(const Row &row) {
     for (int64_t head = 0; head < row.columns; head += row.head_dim) {
       const Vec a = access.load(row.in + head + i);
       const Vec b = access.load(row.in + head + i + row.pairs);
-      access.store(row.out + head + i, fma(a, cos, -(b * sin)));
-      access.store(row.out + head + i + row.pairs, fma(b, cos, a * sin));
+      row.out.store(head + i, access, fma(a, cos, -(b * sin)));
+      row.out.store(head + i + row.pairs, access, fma(b, cos, a * sin));
     }
   });
 }
@@ -47,7 +47,7 @@ void run(const KernelCall &call, Pool &pool) {
     const Row row = {floats(x) + t * x.row_stride,
                      floats(cos) + t * cos.row_stride,
                      floats(sin) + t * sin.row_stride,
-                     floats_out(*call.output) + t * x.shape[1],
+                     RowOut::of(*call.output, t * x.shape[1]),
                      x.shape[1],
                      attributes.head_dim,
                      cos.shape[1]};
@@ -57,11 +57,14 @@ void run(const KernelCall &call, Pool &pool) {
       turn_halves(row);
     const int64_t turned = 2 * row.pairs, rest = row.head_dim - turned;
     for (int64_t head = 0; rest > 0 && head < row.columns; head += row.head_dim)
-      copy_floats(row.out + head + turned, row.in + head + turned, rest);
+      for_row(rest, [&](int64_t d, auto access) {
+        row.out.store(head + turned + d, access, access.load(row.in + head + turned + d));
+      });
   });
 }
 
-constexpr Kernel rowwise = {"rotary.rowwise", accepts_any, nullptr, nullptr, run};
+constexpr Kernel rowwise = {
+    .name = "rotary.rowwise", .accepts = accepts_any, .run = run, .writes_bf16 = is_narrow};
 constexpr const Kernel *list[] = {&rowwise};
 
 } // namespace
