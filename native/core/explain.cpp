@@ -29,7 +29,8 @@ std::string Plan::explain() const {
             ",\"op\":" + quoted(node.op->name) + ",\"shape\":[";
     for (int axis = 0; axis < output.rank; axis++)
       json += (axis ? "," : "") + std::to_string(output.shape[axis]);
-    json += "],\"kernel\":" + (step.kernel ? quoted(step.kernel->name) : "null");
+    json += "],\"dtype\":" + quoted(name_of(output.dtype)) +
+            ",\"kernel\":" + (step.kernel ? quoted(step.kernel->name) : "null");
     Cost cost;
     if (step.kernel && node.op->cost)
       cost = node.op->cost(arguments_at_capacity(int(i)).data(), &output, int(node.inputs.size()),

@@ -213,6 +213,8 @@ export interface PlanExplanation {
     readonly name: string;
     readonly op: string;
     readonly shape: readonly number[];
+    /** As the result is stored: `bf16` where the kernels that read it would round it to that. */
+    readonly dtype: string;
     /** Null for a view. */
     readonly kernel: string | null;
     readonly flops: number;

@@ -1,6 +1,14 @@
-import { TubeletError } from '@tubelet/graph';
+import { attention, columns, graph, linear, TubeletError } from '@tubelet/graph';
 import { afterAll, describe, expect, test } from 'vitest';
-import { compile, openDevice, previewPlan, readFloat32, upload, weightsOf } from '../src/index.js';
+import {
+  compile,
+  fastestPrecision,
+  openDevice,
+  previewPlan,
+  readFloat32,
+  upload,
+  weightsOf,
+} from '../src/index.js';
 import { adalnChain, adalnReference, weightedGraph } from './graphs.js';
 
 const device = openDevice({ threads: 2 });
@@ -136,9 +144,10 @@ describe('a run', () => {
 
 describe('a signal', () => {
   test('stops a run between nodes and carries its reason', async () => {
-    const { plan, inputs, outputs } = await chain(4000, 64, 64);
+    const tokens = 2000; // most of a second, of which the test takes some milliseconds
+    const { plan, inputs, outputs } = await chain(4000, 64, tokens);
     const controller = new AbortController();
-    const run = plan.run({ inputs, outputs }, { tokens: 64 }, { signal: controller.signal });
+    const run = plan.run({ inputs, outputs }, { tokens }, { signal: controller.signal });
     setTimeout(() => controller.abort(new Error('enough')), 5);
     const error = await run.catch((reason: unknown) => reason);
     expect(TubeletError.isInstance(error) && error.code).toBe('ABORTED');
@@ -227,6 +236,66 @@ describe('a plan', () => {
     const second = await compile(mine, weightedGraph(32), weights, { tokens: 4 });
     expect(mine.bytesInUse).toBe(before);
     expect(second.packedBytes).toBe(first.packedBytes);
+  });
+});
+
+describe.skipIf(fastestPrecision(device) === 'f32')('between kernels of bfloat16', () => {
+  const tokens = 5;
+  const width = 12;
+  const weights = weightsOf(
+    Object.fromEntries(
+      [
+        ['in', 3 * width],
+        ['out', width],
+      ].map(([name, rows]) => [
+        name,
+        { shape: [rows as number, width], data: ramp((rows as number) * width, 0.7) },
+      ]),
+    ),
+  );
+
+  async function run(isOpen: boolean, precision: 'bf16' | 'int8') {
+    const attends = graph('attends', (g) => {
+      const x = g.input('x', [tokens, width]);
+      const segments = g.input('segments', [1, 4], 'i32');
+      const qkv = linear(x, g.weight('in', [3 * width, width]));
+      const [q, k, v] = [0, 1, 2].map((i) => columns(qkv, i * width, width));
+      const attended = attention(q, k, v, segments, { heads: 3, scale: 0.5 });
+      g.output('y', linear(attended, g.weight('out', [width, width]), { activation: 'silu' }));
+      if (isOpen) {
+        g.output('qkv', qkv);
+        g.output('attended', attended);
+      }
+    });
+    const plan = await compile(device, attends, weights, {}, { precision });
+    const inputs = {
+      x: await upload(device, ramp(tokens * width, 0.37)),
+      segments: await upload(device, Int32Array.of(0, tokens, 0, tokens)),
+    };
+    const outputs = Object.fromEntries(
+      plan.graph.outputs.map(({ name }) => [name, device.allocate(3 * tokens * width * 4)]),
+    );
+    await plan.run({ inputs, outputs });
+    const y = await readFloat32(outputs.y, tokens * width);
+    return { y, dtypes: plan.explain().nodes.map(({ dtype }) => dtype) };
+  }
+
+  test('results are stored as bfloat16, and the bytes of the output do not change', async () => {
+    const closed = await run(false, 'bf16');
+    const open = await run(true, 'bf16');
+    expect(closed.dtypes).toEqual(['bf16', 'bf16', 'bf16', 'bf16', 'bf16', 'f32']);
+    expect(new Set(open.dtypes)).toEqual(new Set(['f32']));
+    expect(closed.y).toEqual(open.y);
+  });
+
+  test('8-bit integers are made of them as well', async () => {
+    const closed = await run(false, 'int8');
+    const { y } = await run(true, 'bf16');
+    expect(closed.dtypes).toContain('bf16');
+    const largest = Math.max(...y.map(Math.abs));
+    closed.y.forEach((value, i) => {
+      expect(Math.abs(value - y[i])).toBeLessThan(0.03 * largest);
+    });
   });
 });
 
