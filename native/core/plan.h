@@ -24,6 +24,9 @@ struct WeightPart {
   int64_t elements = 0;
 };
 
+/// Bytes of one tensor; far above any memory, far below overflow.
+constexpr int64_t most_bytes = int64_t(1) << 46;
+
 class Plan {
 public:
   /// weights: one list of parts per weight of the graph, in its order. capacity: the most of each

@@ -239,6 +239,7 @@ describe('a plan', () => {
   });
 });
 
+// Skipped where the processor multiplies no bfloat16.
 describe.skipIf(fastestPrecision(device) === 'f32')('between kernels of bfloat16', () => {
   const tokens = 5;
   const width = 12;
