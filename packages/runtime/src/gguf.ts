@@ -15,6 +15,7 @@ export interface GgufTensor {
   readonly bytes: number;
 }
 
+/** A header: tensors and metadata by name. */
 export interface GgufHeader {
   readonly tensors: ReadonlyMap<string, GgufTensor>;
   /** Metadata that is text; numbers and arrays are checked and passed over. */

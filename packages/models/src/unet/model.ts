@@ -7,8 +7,8 @@ import {
   graph,
   multiply,
   type Tensor,
-  TubeletError,
 } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
 import { convolution2d } from '../kl-vae/block.js';
 import { type Weights, weightsOf } from '../weights.js';
 import { temporalAttention } from './attention.js';
@@ -18,6 +18,8 @@ import { embedText, embedTime } from './condition.js';
 import type { UnetConfig } from './config.js';
 import { type Grid, gridOf, type UnetSize } from './grid.js';
 import { normGroups, type UnetRun } from './run.js';
+
+const fail: Refuse = refusalBy('unet');
 
 /** Heads of the attention over frames right after the first convolution. */
 const inputHeads = 8;
@@ -160,8 +162,4 @@ function checkSize(config: UnetConfig, size: UnetSize, sizeCount: number): void 
   const pooled = sizeConditions ? sizeConditions.width - sizeCount * sizeConditions.features : 1;
   if (!(sizeCount >= 1 && pooled >= 1))
     fail('size count', `such that pooled text is left of ${sizeConditions?.width}`, sizeCount);
-}
-
-function fail(what: string, expected: string, got: string | number): never {
-  throw new TubeletError('BAD_INPUT', 'unet', `${what} must be = ${expected}, got ${got}`);
 }

@@ -1,4 +1,6 @@
-import { TubeletError } from '@tubelet/graph';
+import { type Refuse, refusalBy } from '../bad-input.js';
+
+const fail: Refuse = refusalBy('vivit');
 
 /**
  * How a kernel over patches becomes one over tubelets (google-research/scenic@4a38d47, model_utils.py, init_embedding):
@@ -104,8 +106,4 @@ function interpolated(table: ArrayLike<number>, from: number, width: number, to:
     }
   }
   return out;
-}
-
-function fail(what: string, expected: string, got: number): never {
-  throw new TubeletError('BAD_INPUT', 'vivit', `${what} must be = ${expected}, got ${got}`);
 }
