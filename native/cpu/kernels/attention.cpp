@@ -262,6 +262,10 @@ void soften_tile(const Problem &p, const Segment &s, int64_t rows, int64_t first
       space.total[r] = sum(total);
       continue;
     }
+    if (now == before) {
+      space.total[r] += sum(total);
+      continue;
+    }
     const Vec rescale = exp2_below(broadcast((before - base) * scale));
     space.total[r] = space.total[r] * rescale[0] + sum(total);
     for (int64_t panel = 0; panel < value_panels; panel++)
