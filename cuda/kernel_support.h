@@ -97,15 +97,29 @@ template <class Launch> void launch_rows(int64_t width, int64_t rows, Launch &&l
   }
 }
 
+/// Of a kernel over each_item.
+template <class... Parameters>
+void launch_flat(Pool &pool, const char *name, int64_t items, void (*kernel)(Parameters...),
+                 const std::type_identity_t<Parameters> &...arguments) {
+  const FlatLaunch shape = flat_launch(items);
+  stream_of(pool).launch(name, {shape.blocks, shape.threads}, kernel, arguments...);
+}
+
 /// Of kernels that count the elements of the output in 32 bits.
 inline const char *accepts_flat(const NodeSpec &node) {
   return element_count(*node.output) > UINT32_MAX ? "it counts at most 4294967295 elements"
                                                   : nullptr;
 }
 
-/// Of kernels that give each row to a warp or a block.
-inline const char *accepts_rows(const NodeSpec &node) {
-  return rows_of(*node.output) > INT32_MAX ? "a grid has at most 2147483647 blocks" : nullptr;
+/// Of kernels that give each of `parts` parts of a row to a warp or a block.
+inline const char *accepts_rows(const NodeSpec &node, int64_t parts) {
+  return rows_of(*node.output) > INT32_MAX / parts ? "a grid has at most 2147483647 blocks"
+                                                   : nullptr;
+}
+inline const char *accepts_rows(const NodeSpec &node) { return accepts_rows(node, 1); }
+/// The same where the op's attributes say how many groups a row has.
+template <class Op> const char *accepts_groups(const NodeSpec &node) {
+  return accepts_rows(node, static_cast<const typename Op::Attributes *>(node.attributes)->groups);
 }
 
 } // namespace

@@ -37,5 +37,27 @@ struct Segment {
   }
 };
 
+struct PatchNode {
+  const float *x;
+  const int32_t *geometry;
+  float *y;
+  int64_t elements, x_stride; ///< elements: of y
+  uint32_t segments;
+  Patch patch;
+
+  PatchNode(const KernelCall &call, const Tensor &x, const Tensor &geometry)
+      : x(floats(x)), geometry(integers(geometry)), y(floats_out(*call.output)),
+        elements(element_count(*call.output)), x_stride(x.row_stride),
+        segments(uint32_t(geometry.shape[0])),
+        patch(patch_of(*static_cast<const PatchAttributes *>(call.attributes))) {}
+};
+
+/// `kernel` over the elements of y.
+inline void launch_patch(Pool &pool, const char *name, const PatchNode &node,
+                         void (*kernel)(PatchNode)) {
+  if (node.elements > 0)
+    launch_flat(pool, name, node.elements, kernel, node);
+}
+
 } // namespace
 } // namespace tubelet::cuda

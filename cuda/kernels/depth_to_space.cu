@@ -46,9 +46,7 @@ void run(const KernelCall &call, Pool &pool) {
                   uint32_t(y.shape[2]),
                   uint32_t(y.shape[3]),
                   *static_cast<const DepthToSpace::Attributes *>(call.attributes)};
-  Stream &stream = stream_of(pool);
-  const FlatLaunch shape = flat_launch(node.elements);
-  stream.launch(name, {shape.blocks, shape.threads}, depth_to_space, node);
+  launch_flat(pool, name, node.elements, depth_to_space, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

@@ -7,15 +7,6 @@ namespace {
 
 constexpr const char *name = "patchify.gather";
 
-struct Node {
-  const float *latents;
-  const int32_t *geometry;
-  float *y;
-  int64_t elements;
-  uint32_t segments, width;
-  Patch patch;
-};
-
 /// Element d of a token, in its order, as its place in the patch.
 struct Place {
   uint32_t c, i, j, k;
@@ -25,23 +16,24 @@ struct Place {
         j(d / patch.by_h % patch.h), k(d / patch.by_w % patch.w) {}
 };
 
-__global__ void patchify(const Node node) {
+__global__ void patchify(const PatchNode node) {
   const Patch &patch = node.patch;
+  const uint32_t width = patch.channels * patch.t * patch.h * patch.w;
   each_item(node.elements, [&](uint32_t item) {
-    const uint32_t t = item / node.width;
+    const uint32_t t = item / width;
     float value = 0.0f;
     for (uint32_t s = 0; s < node.segments; s++) {
       const Segment segment(node.geometry + 5 * s);
       const uint32_t token = t - segment.token_start; // huge before the start
       if (token >= segment.tokens(patch))
         continue;
-      const Place at(patch, item % node.width);
+      const Place at(patch, item % width);
       const uint32_t columns = segment.width / patch.w, rows = segment.height / patch.h;
       const uint32_t w = token % columns * patch.w + at.k;
       const uint32_t h = token / columns % rows * patch.h + at.j;
       const uint32_t f = token / columns / rows * patch.t + at.i;
-      value = node.latents[segment.element_start +
-                           ((at.c * segment.frames + f) * segment.height + h) * segment.width + w];
+      value = node.x[segment.element_start +
+                     ((at.c * segment.frames + f) * segment.height + h) * segment.width + w];
       break;
     }
     node.y[item] = value;
@@ -49,19 +41,8 @@ __global__ void patchify(const Node node) {
 }
 
 void run(const KernelCall &call, Pool &pool) {
-  const Tensor &geometry = call.inputs[Patchify::geometry], &y = *call.output;
-  if (y.shape[0] == 0)
-    return;
-  const Node node{floats(call.inputs[Patchify::latents]),
-                  integers(geometry),
-                  floats_out(y),
-                  element_count(y),
-                  uint32_t(geometry.shape[0]),
-                  uint32_t(y.shape[1]),
-                  patch_of(*static_cast<const PatchAttributes *>(call.attributes))};
-  Stream &stream = stream_of(pool);
-  const FlatLaunch shape = flat_launch(node.elements);
-  stream.launch(name, {shape.blocks, shape.threads}, patchify, node);
+  launch_patch(pool, name, {call, call.inputs[Patchify::latents], call.inputs[Patchify::geometry]},
+               patchify);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

@@ -76,14 +76,7 @@ void run(const KernelCall &call, Pool &pool) {
   });
 }
 
-const char *accepts(const NodeSpec &node) {
-  const auto &attributes = *static_cast<const RmsNorm::Attributes *>(node.attributes);
-  return rows_of(*node.output) > INT32_MAX / attributes.groups
-             ? "a grid has at most 2147483647 blocks"
-             : nullptr;
-}
-
-constexpr Kernel kernel = {name, accepts, nullptr, nullptr, run};
+constexpr Kernel kernel = {name, accepts_groups<RmsNorm>, nullptr, nullptr, run};
 constexpr const Kernel *list[] = {&kernel};
 
 } // namespace

@@ -68,9 +68,7 @@ void run(const KernelCall &call, Pool &pool) {
                   uint32_t(y.shape[2]),
                   uint32_t(y.shape[3]),
                   *static_cast<const SpaceToDepth::Attributes *>(call.attributes)};
-  Stream &stream = stream_of(pool);
-  const FlatLaunch shape = flat_launch(node.elements);
-  stream.launch(name, {shape.blocks, shape.threads}, space_to_depth, node);
+  launch_flat(pool, name, node.elements, space_to_depth, node);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};

@@ -7,16 +7,7 @@ namespace {
 
 constexpr const char *name = "unpatchify.gather";
 
-struct Node {
-  const float *tokens;
-  const int32_t *geometry;
-  float *y;
-  int64_t elements, token_stride;
-  uint32_t segments;
-  Patch patch;
-};
-
-__global__ void unpatchify(const Node node) {
+__global__ void unpatchify(const PatchNode node) {
   const Patch &patch = node.patch;
   each_item(node.elements, [&](uint32_t item) {
     float value = 0.0f;
@@ -31,9 +22,8 @@ __global__ void unpatchify(const Node node) {
       const uint32_t rows = segment.height / patch.h, columns = segment.width / patch.w;
       const uint32_t token =
           segment.token_start + (f / patch.t * rows + h / patch.h) * columns + w / patch.w;
-      value =
-          node.tokens[token * node.token_stride + c * patch.by_channel + f % patch.t * patch.by_t +
-                      h % patch.h * patch.by_h + w % patch.w * patch.by_w];
+      value = node.x[token * node.x_stride + c * patch.by_channel + f % patch.t * patch.by_t +
+                     h % patch.h * patch.by_h + w % patch.w * patch.by_w];
       break;
     }
     node.y[item] = value;
@@ -41,20 +31,9 @@ __global__ void unpatchify(const Node node) {
 }
 
 void run(const KernelCall &call, Pool &pool) {
-  const Tensor &tokens = call.inputs[Unpatchify::tokens], &y = *call.output;
-  const Tensor &geometry = call.inputs[Unpatchify::geometry];
-  if (y.shape[0] == 0)
-    return;
-  const Node node{floats(tokens),
-                  integers(geometry),
-                  floats_out(y),
-                  y.shape[0],
-                  tokens.row_stride,
-                  uint32_t(geometry.shape[0]),
-                  patch_of(*static_cast<const PatchAttributes *>(call.attributes))};
-  Stream &stream = stream_of(pool);
-  const FlatLaunch shape = flat_launch(node.elements);
-  stream.launch(name, {shape.blocks, shape.threads}, unpatchify, node);
+  launch_patch(pool, name,
+               {call, call.inputs[Unpatchify::tokens], call.inputs[Unpatchify::geometry]},
+               unpatchify);
 }
 
 constexpr Kernel kernel = {name, accepts_flat, nullptr, nullptr, run};
