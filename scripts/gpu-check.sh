@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # gpu-check.sh [kernels] [goldens] [video] [bench]: on a machine with a GPU, nvcc, cmake and a C++ compiler, builds the CUDA
 # library for it and checks it; without words, all of it:
-#   kernels  every op's conformance, replayed runs, the small cases under compute-sanitizer where that works
+#   kernels  every op's conformance, also without wgmma, replayed runs, the small cases under compute-sanitizer where that works
 #   goldens  comparisons with the original codes
 #   video    the model that ships: the GPU's video twice and beside the CPU's
-#   bench    DiT-XL/2, attention and a decoder, beside PyTorch where python3 has it
+#   bench    DiT-XL/2, linear layers, attention and a decoder, also without wgmma, beside PyTorch where python3 has it
 # The last three need Node and the built packages: those installed, or carry/node.tar.xz, which scripts/carry.mjs makes where
 # they are. A short table comes last; the logs and gpu-check.json go to $OUT (default build/gpu-check).
 set -uo pipefail
@@ -18,6 +18,7 @@ parts=" ${*:-kernels goldens video bench} "
 gpu=$(nvidia-smi --query-gpu=name,compute_cap,driver_version --format=csv,noheader 2>/dev/null | head -n 1)
 IFS=, read -r name capability driver <<<"${gpu:-no GPU,,}"
 architecture=${capability//[. ]/}
+[ "$architecture" = 90 ] && architecture=90a # wgmma
 rows=()
 
 wants() { [[ $parts == *" $1 "* ]]; }
@@ -60,6 +61,10 @@ check_kernels() {
   step "replay" "$build/native/tests/replay" "$TUBELET_CUDA_LIBRARY"
   step "conformance" "$conformance" --device cuda --isa baseline
   grep -E '^(ok|FAIL) .* sm_' "$out/conformance.log" >"$out/kernels.txt"
+  if [ "$architecture" = 90a ]; then
+    step "wgmma runs" grep -E '^ok (linear|attention)[.]wgmma sm_90: [1-9]' "$out/kernels.txt"
+  fi
+  step "conformance without wgmma" env TUBELET_CUDA_WGMMA=off "$conformance" --device cuda --isa baseline --small
   if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck; do
       step "$tool" timeout 300 compute-sanitizer --tool "$tool" --error-exitcode 1 "$conformance" --device cuda --small
@@ -86,13 +91,15 @@ bench() {
   local peer=()
   if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
     # A file is written after each piece of work, so that what was measured before the time is up counts.
-    step "PyTorch" timeout "${PEER_SECONDS:-240}" python3 benchmarks/torch/peer.py "$out/peer.json" attention dit vae
+    step "PyTorch" timeout "${PEER_SECONDS:-240}" python3 benchmarks/torch/peer.py "$out/peer.json" linear attention dit vae
     [ -f "$out/peer.json" ] && peer=("$out/peer.json")
   else
     record "PyTorch" skipped "python3 has no torch that sees a GPU"
   fi
   step "benchmarks" node benchmarks/dist/main.js gpu "${peer[@]}"
   cp "$out/benchmarks.log" "$out/benchmarks.txt"
+  step "benchmarks without wgmma" env TUBELET_CUDA_WGMMA=off node benchmarks/dist/main.js gpu "${peer[@]}"
+  { echo; echo "without wgmma:"; cat "$out/benchmarks-without-wgmma.log"; } >>"$out/benchmarks.txt"
 }
 
 : >"$out/table.txt"

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { attention, graph } from '@tubelet/graph';
+import { attention, graph, linear } from '@tubelet/graph';
 import { compile, type Device, openDevice, weightsOf } from '@tubelet/runtime';
 import { type BoundPlan, bindPlan } from './bound-plan.js';
 import { ditFiles } from './dit-files.js';
@@ -12,6 +12,16 @@ import { openPictureDecoder, pictureDecoder } from './vae-files.js';
 
 const precision = 'bf16';
 const heads = 16;
+
+/** Tokens, columns and outputs: DiT-XL/2 at 256 pixels, one image and 32, and Wan 1.3B. */
+const linears = [
+  [256, 1152, 3456],
+  [256, 1152, 1152],
+  [256, 1152, 4608],
+  [256, 4608, 1152],
+  [8192, 1152, 4608],
+  [32760, 1536, 8960],
+] as const;
 
 /** By the names that torch/peer.py gives the same work. */
 const works: Readonly<Record<string, (device: Device) => Promise<BoundPlan>>> = {
@@ -32,11 +42,17 @@ const works: Readonly<Record<string, (device: Device) => Promise<BoundPlan>>> = 
       ]),
     ),
   ),
+  ...Object.fromEntries(
+    linears.map(([tokens, columns, outputs]) => [
+      `linear ${tokens} x ${columns} to ${outputs}`,
+      (device: Device) => openLinear(device, tokens, columns, outputs),
+    ]),
+  ),
   'SD decoder 512': (device) => openPictureDecoder(device, pictureDecoder('sd', 64), precision),
 };
 
 /**
- * DiT-XL/2, attention of 16 heads and the decoder of Stable Diffusion on a GPU, in bfloat16, each as one plan whose runs are
+ * DiT-XL/2, linear layers, attention of 16 heads and the decoder of Stable Diffusion on a GPU, in bfloat16, each as one plan whose runs are
  * repeated. Times are the host's clock around a run and its wait. The first word names the file that torch/peer.py wrote.
  */
 export async function benchGpu({ rounds, words }: Options): Promise<Measured> {
@@ -83,4 +99,15 @@ async function openAttention(device: Device, tokens: number, headDim: number) {
     ['q', 'k', 'v'].map((name) => [name, randomTensor(name, [tokens, width])]),
   );
   return bindPlan(device, plan, { ...inputs, segments: Int32Array.of(0, tokens, 0, tokens) });
+}
+
+async function openLinear(device: Device, tokens: number, columns: number, outputs: number) {
+  const one = graph('linear', (g) => {
+    const x = g.input('x', [tokens, columns]);
+    g.output('y', linear(x, g.weight('weight', [outputs, columns])));
+  });
+  const shape = [outputs, columns];
+  const weights = weightsOf({ weight: { shape, data: randomTensor('weight', shape) } });
+  const plan = await compile(device, one, weights, {}, { precision });
+  return bindPlan(device, plan, { x: randomTensor('x', [tokens, columns]) });
 }

@@ -1,6 +1,6 @@
 """The work of `npm run bench -- gpu` in PyTorch on the same GPU: writes {work: milliseconds} as JSON to the file named.
 
-python3 peer.py OUT.json [dit|attention|vae ...] [--no-compile]
+python3 peer.py OUT.json [dit|linear|attention|vae ...] [--no-compile]
 bfloat16, torch.compile in mode max-autotune (CUDA graphs with it), the best of PyTorch's own attention backends; times by
 CUDA events, the median of 50 runs after 10.
 """
@@ -132,6 +132,13 @@ def measure_dit(compiled):
         yield f"DiT-XL/2 256 b{images}", milliseconds(lambda: run(*inputs))
 
 
+def measure_linear(_):
+    shapes = [(256, 1152, 3456), (256, 1152, 1152), (256, 1152, 4608), (256, 4608, 1152), (8192, 1152, 4608), (32760, 1536, 8960)]
+    for tokens, columns, outputs in shapes:
+        x, weight = (torch.randn(shape, device=device, dtype=dtype) for shape in ((tokens, columns), (outputs, columns)))
+        yield f"linear {tokens} x {columns} to {outputs}", milliseconds(lambda: F.linear(x, weight))
+
+
 def measure_attention(_):
     for head_dim in (64, 72, 128):
         for tokens in (256, 1024, 4096, 16384):
@@ -155,7 +162,7 @@ def measure_vae(compiled):
 def main():
     path, *words = sys.argv[1:]
     is_plain = "--no-compile" in words
-    parts = {"dit": measure_dit, "attention": measure_attention, "vae": measure_vae}
+    parts = {"dit": measure_dit, "linear": measure_linear, "attention": measure_attention, "vae": measure_vae}
     wanted = [word for word in words if word in parts] or list(parts)
     found = {}
     with torch.inference_mode():
