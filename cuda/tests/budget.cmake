@@ -1,6 +1,6 @@
 # What ptxas said of every kernel, beside the objects in REPORTS: no kernel may spill registers, none may have its
 # products of warpgroups serialized, and none but those named here may keep an array in local memory. Prints the table of docs/cuda.md; with -DPAGE=docs/cuda.md, writes it there;
-# with -DONLY=sm_90, only the rows of that architecture.
+# with -DONLY=sm_90a, only the rows of that architecture.
 cmake_policy(VERSION 3.20)
 
 # The argument reduction of sincos in double has a table.
