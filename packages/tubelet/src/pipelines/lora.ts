@@ -112,7 +112,9 @@ async function updatesOf(
       continue;
     }
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-    const { elements, shape } = weights.tensors.get(parts[0].name)!;
+    // Parts that the model has no use for need not be there.
+    const { name: known } = parts.find(({ name }) => weights.tensors.has(name)) ?? parts[0]!;
+    const { elements, shape } = weights.tensors.get(known)!;
     const rank = down.shape[0] ?? 0;
     const width = elements / (shape[0] ?? 1);
     if (

@@ -7,7 +7,7 @@ import { type ModelFolder, requireCheckpoint } from './model-folder.js';
 export interface TransformerOptions {
   /**
    * A file of the transformer's weights, or the U-Net's, in place of the folder's: safetensors, GGUF or `.pt`, in diffusers' names
-   * or, for Wan and FLUX, in those of the model's authors.
+   * or, for FLUX, LTX-Video, PixArt, Stable Diffusion 3 and Wan, in those of the model's authors.
    */
   readonly transformer?: string;
   /** Merged when the model is loaded. */
@@ -18,7 +18,7 @@ export interface TransformerOptions {
 }
 
 /** What single-file checkpoints put before every name of the transformer. */
-const prefixes = ['', 'model.diffusion_model.', 'diffusion_model.'];
+const prefixes = ['', 'model.diffusion_model.', 'diffusion_model.', 'state_dict.'];
 
 /**
  * @param part the folder's folder
@@ -37,16 +37,17 @@ export async function openTransformerWeights(
   return loras.length === 0 ? weights : mergeLoras(weights, loras, originals);
 }
 
+/** By the names that most of the file's are, behind the prefix where they are most. */
 function inOurNames(opened: Weights, originals: OriginalNames): Weights {
   const known = new Set([...originals.values()].flat().map(({ name }) => name));
-  for (const names of [known, originals]) {
-    for (const prefix of prefixes) {
+  const forms = [known, originals].flatMap((names) =>
+    prefixes.map((prefix) => {
       const weights = prefix === '' ? opened : weightsUnder(opened, prefix);
       const count = [...weights.tensors.keys()].filter((name) => names.has(name)).length;
-      // A few names are the same in both.
-      if (count <= names.size / 2) continue;
-      return names === known ? weights : renamedWeights(weights, originals);
-    }
-  }
-  return opened;
+      return { names, weights, count };
+    }),
+  );
+  const best = forms.reduce((a, b) => (b.count > a.count ? b : a));
+  if (best.count <= best.names.size / 2) return opened;
+  return best.names === known ? best.weights : renamedWeights(best.weights, originals);
 }

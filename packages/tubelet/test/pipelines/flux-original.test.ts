@@ -5,7 +5,7 @@ import { type LoadOptions, loadPipeline } from 'tubelet';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporaryFolder, writePipeline } from './tiny-folder.js';
 import { flux } from './tiny-pipelines.js';
-import { safetensors, type Tensors, tensorsOf } from './weight-files.js';
+import { inOriginalNames, safetensors, type Tensors, tensorsOf } from './weight-files.js';
 
 // A FLUX model in the names of its authors, who fuse layers and have shift before scale.
 
@@ -16,18 +16,7 @@ beforeAll(async () => {
   await writePipeline(folder.path, flux);
   const ours = await tensorsOf(join(folder.path, 'transformer'));
   const names = fluxOriginalNames(parseFluxConfig(flux.models.transformer![1]));
-  theirs = Object.fromEntries(
-    [...names].map(([name, parts]) => {
-      const pieces = parts.map(({ name, rows, at = 0 }) => {
-        const { shape, data } = ours[name]!;
-        const width = data.length / shape[0]!;
-        return data.subarray(at * width, (at + rows) * width);
-      });
-      const data = Float32Array.from(pieces.flatMap((piece) => [...piece]));
-      const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-      return [name, { shape: [rows, ...ours[parts[0]!.name]!.shape.slice(1)], data }];
-    }),
-  );
+  theirs = inOriginalNames(ours, names);
 });
 afterAll(() => folder.remove());
 

@@ -1,3 +1,4 @@
+import type { OriginalNames } from '@tubelet/models';
 import { openWeights, readValues } from '@tubelet/runtime';
 
 export interface Values {
@@ -13,6 +14,25 @@ export async function tensorsOf(path: string): Promise<Tensors> {
   for (const { name, shape } of weights.tensors.values())
     all[name] = { shape, data: await readValues(weights, name) };
   return all;
+}
+
+/** Tensors as the authors of a model name and fuse them; what ours have no use for is 0. */
+export function inOriginalNames(ours: Tensors, names: OriginalNames): Tensors {
+  const fused = [...names].map(([name, parts]) => {
+    const { shape, data } = parts.map((part) => ours[part.name]).find((known) => known) ?? {
+      shape: [1],
+      data: new Float32Array(1),
+    };
+    const width = data.length / shape[0]!;
+    const pieces = parts.map(({ name, rows, at = 0 }) => {
+      const part = ours[name]?.data ?? new Float32Array(rows * width);
+      return [...part.subarray(at * width, (at + rows) * width)];
+    });
+    const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+    const values = { shape: [rows, ...shape.slice(1)], data: Float32Array.from(pieces.flat()) };
+    return [name, values] as const;
+  });
+  return Object.fromEntries(fused);
 }
 
 const u64 = (value: number) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);

@@ -1,4 +1,10 @@
-import { ltxCheckpoint, ltxTransformer, packLtx, parseLtxConfig } from '@tubelet/models';
+import {
+  ltxCheckpoint,
+  ltxOriginalNames,
+  ltxTransformer,
+  packLtx,
+  parseLtxConfig,
+} from '@tubelet/models';
 import type { Device } from '@tubelet/runtime';
 import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
@@ -43,9 +49,10 @@ export async function loadLtxPipeline(
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
-  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+  const { config, weights, originals, schedulerConfig } = await openDenoiser(folder, files, {
     parseConfig: parseLtxConfig,
     checkpoint: ltxCheckpoint,
+    originalNames: ltxOriginalNames,
     chooseScheduler,
   });
   const math = latentMath(device);
@@ -66,6 +73,7 @@ export async function loadLtxPipeline(
   ]);
   const transformer = transformerOn(device, math, ltxTransformer(config), weights, {
     precision: dtypes.transformer,
+    originals,
   });
   const { patchSizeT, patchSize } = config;
 

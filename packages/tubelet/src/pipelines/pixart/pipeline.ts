@@ -1,4 +1,10 @@
-import { packPixart, parsePixartConfig, pixart, pixartCheckpoint } from '@tubelet/models';
+import {
+  packPixart,
+  parsePixartConfig,
+  pixart,
+  pixartCheckpoint,
+  pixartOriginalNames,
+} from '@tubelet/models';
 import type { Device } from '@tubelet/runtime';
 import { TubeletError } from '../../errors.js';
 import { cleanCaption } from '../../text/index.js';
@@ -48,9 +54,10 @@ export async function loadPixartPipeline(
   defaults: GenerationDefaults,
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
-  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+  const { config, weights, originals, schedulerConfig } = await openDenoiser(folder, files, {
     parseConfig: parsePixartConfig,
     checkpoint: pixartCheckpoint,
+    originalNames: pixartOriginalNames,
     chooseScheduler: chooseDiffusionScheduler,
   });
   const [prompts, autoencoder] = await Promise.all([
@@ -73,6 +80,7 @@ export async function loadPixartPipeline(
   const math = latentMath(device);
   const transformer = transformerOn(device, math, pixart(config), weights, {
     precision: dtypes.transformer,
+    originals,
   });
   const pixels = ({ latent }: CheckedRequest) => {
     return { height: latent.height * space, width: latent.width * space };

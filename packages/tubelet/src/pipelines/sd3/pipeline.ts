@@ -1,4 +1,10 @@
-import { packSd3, parseSd3Config, sd3Checkpoint, sd3Transformer } from '@tubelet/models';
+import {
+  packSd3,
+  parseSd3Config,
+  sd3Checkpoint,
+  sd3OriginalNames,
+  sd3Transformer,
+} from '@tubelet/models';
 import type { Device } from '@tubelet/runtime';
 import { openDenoiser } from '../denoiser.js';
 import { readDTypes } from '../dtypes.js';
@@ -43,9 +49,10 @@ export async function loadSd3Pipeline(
 ): Promise<Pipeline> {
   const dtypes = readDTypes(dtype, device);
   const maxLength = textLength(maxSequenceLength ?? defaults.maxSequenceLength ?? 256);
-  const { config, weights, schedulerConfig } = await openDenoiser(folder, files, {
+  const { config, weights, originals, schedulerConfig } = await openDenoiser(folder, files, {
     parseConfig: parseSd3Config,
     checkpoint: sd3Checkpoint,
+    originalNames: sd3OriginalNames,
     chooseScheduler,
   });
   const [prompts, autoencoder] = await Promise.all([
@@ -62,6 +69,7 @@ export async function loadSd3Pipeline(
   const math = latentMath(device);
   const transformer = transformerOn(device, math, sd3Transformer(config), weights, {
     precision: dtypes.transformer,
+    originals,
   });
 
   return createPipeline<EncodedPrompt>({
