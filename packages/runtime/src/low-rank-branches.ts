@@ -26,7 +26,7 @@ interface Branch {
 /**
  * A graph and weights with updates of low rank beside the layers they change: y = W·x + up·(down·x). The stored weights stay as
  * they are, so that plans share the packed ones; the two factors of a layer are all that is added. Tensors that something else
- * than a linear layer reads are merged.
+ * than a linear layer reads, and those with magnitudes, are merged.
  *
  * @param updates by the tensor's name; shapes are taken to fit
  */
@@ -36,7 +36,8 @@ export async function lowRankBranches(
   updates: ReadonlyMap<string, readonly LowRankUpdate[]>,
 ): Promise<{ readonly graph: Graph; readonly weights: Weights }> {
   const merged = new Map(updates);
-  for (const name of linearOnly(whole, weights)) merged.delete(name);
+  for (const name of linearOnly(whole, weights))
+    if (!updates.get(name)?.some(({ magnitude }) => magnitude)) merged.delete(name);
   const branches = new Map<string, readonly Branch[]>();
   const factors: Record<string, TensorData> = {};
   for (const request of whole.weights) {

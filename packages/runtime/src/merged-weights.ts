@@ -1,6 +1,7 @@
 import { type Graph, graph, linear } from '@tubelet/graph';
 import type { Buffer, Device } from '@tubelet/native';
 import { compile } from './compile.js';
+import { computedStore } from './expanded-tensor.js';
 import { perDeviceInTurn } from './per-device.js';
 import { toFloat32 } from './stored-dtype.js';
 import { upload } from './transfer.js';
@@ -12,13 +13,15 @@ import {
   weightsOf,
 } from './weights.js';
 
-/** What is added to rows of a tensor: scale · up · down. */
+/** What is added to rows of a tensor: scale · up · down; with magnitudes these rows are then scaled to them (DoRA, Liu et al. 2024). */
 export interface LowRankUpdate {
   /** [rows, rank, 1, …] */
   readonly up: StoredTensor;
   /** [rank, …], the rest as many values as a row of the tensor. */
   readonly down: StoredTensor;
   readonly scale: number;
+  /** The length that each row of `up` gives its row of the tensor. */
+  readonly magnitude?: StoredTensor;
   /** The first row of `up` that is used, and the first of the tensor that it is added to. */
   readonly from: number;
   readonly at: number;
@@ -51,27 +54,54 @@ function mergedTensor(tensor: StoredTensor, updates: readonly LowRankUpdate[]): 
   const { name, shape, elements } = tensor;
   const width = elements / shape[0];
   const bytes = elements * 4;
-  const store: WeightStore = {
-    name: `${tensor.store.name} with ${updates.length} low-rank updates`,
-    bytes,
-    async read(offset, count) {
-      const first = Math.floor(offset / 4 / width);
-      const rows = Math.ceil((offset + count) / 4 / width) - first;
-      const values = await baseRows(tensor, first, rows);
-      const { up, down, rank } = await factorsOf(shape[0], width, updates);
-      for (let row = 0; row < rows; row++) {
-        for (let k = 0; k < width; k++) {
-          let sum = 0;
-          for (let r = 0; r < rank; r++) sum += up[(first + row) * rank + r] * down[k * rank + r];
-          values[row * width + k] += sum;
-        }
+  const storeName = `${tensor.store.name} with ${updates.length} low-rank updates`;
+  const scaled = updates.filter(({ magnitude }) => magnitude);
+  const plain = updates.filter(({ magnitude }) => !magnitude);
+  const read = async (offset: number, count: number) => {
+    const first = Math.floor(offset / 4 / width);
+    const rows = Math.ceil((offset + count) / 4 / width) - first;
+    const base = await baseRows(tensor, first, rows);
+    const values = base.slice();
+    addProduct(values, await factorsOf(shape[0], width, plain), width, first);
+    for (const update of scaled) {
+      const changed = base.slice();
+      addProduct(changed, await factorsOf(shape[0], width, [update]), width, first);
+      const lengths = await readTensor(update.magnitude!);
+      const last = Math.min(first + rows, update.at + update.rows);
+      for (let row = Math.max(first, update.at); row < last; row++) {
+        const [start, end] = [(row - first) * width, (row - first + 1) * width];
+        let squares = 0;
+        for (let i = start; i < end; i++) squares += changed[i] ** 2;
+        const factor = lengths[update.from + row - update.at] / Math.sqrt(squares);
+        for (let i = start; i < end; i++) values[i] += factor * changed[i] - base[i];
       }
-      const from = offset - first * width * 4;
-      return new Uint8Array(values.buffer).slice(from, from + count);
-    },
-    bufferOn: perDeviceInTurn((device) => mergeOn(device, tensor, updates)),
+    }
+    const from = offset - first * width * 4;
+    return new Uint8Array(values.buffer).slice(from, from + count);
   };
+  const onDevice: WeightStore['bufferOn'] = perDeviceInTurn((device) =>
+    mergeOn(device, tensor, updates),
+  );
+  const store: WeightStore =
+    scaled.length > 0
+      ? computedStore(storeName, bytes, read)
+      : { name: storeName, bytes, read, bufferOn: onDevice };
   return { name, dtype: 'F32', shape, elements, store, offset: 0, bytes };
+}
+
+/** Adds up · downᵀ to some rows, of which `first` is the first. */
+function addProduct(
+  values: Float32Array,
+  { up, down, rank }: { up: Float32Array; down: Float32Array; rank: number },
+  width: number,
+  first: number,
+): void {
+  for (let i = 0; i < values.length; i++) {
+    const [row, k] = [first + Math.floor(i / width), i % width];
+    let sum = 0;
+    for (let r = 0; r < rank; r++) sum += up[row * rank + r] * down[k * rank + r];
+    values[i] += sum;
+  }
 }
 
 async function mergeOn(

@@ -6,6 +6,7 @@ import {
   mergedWeights,
   openDevice,
   readFloat32,
+  readValues,
   type StoredTensor,
   upload,
   type Weights,
@@ -54,6 +55,7 @@ const factors = weightsOf({
   upA: wave([width, 2], 1.3),
   down1: wave([1, width], 0.4),
   up1: wave([2 * width, 1], 2.1),
+  up12: wave([2 * width, 2], 1.7),
 });
 const factor = (name: string): StoredTensor => factors.tensors.get(name)!;
 const whole = (up: string, down: string, scale: number): LowRankUpdate => {
@@ -99,6 +101,42 @@ it('branches give what merged weights give, wherever the layer stands', async ()
   // The tables' and the gated activation's tensors are merged, the others stay.
   const same = (name: string) => branched.weights.tensors.get(name) === stored.tensors.get(name);
   expect(['a', 'b', 'table', 'bias'].map(same)).toEqual([true, false, false, true]);
+});
+
+it('rows with magnitudes are scaled to them, beside other updates, alone or as a branch', async () => {
+  const magnitude = factor('up1');
+  const scaled = { ...whole('upA', 'downA', 0.5), magnitude, from: 3, rows: 2, at: 1 };
+  const both = new Map([['a', [{ ...scaled, up: factor('up12') }, whole('up1', 'down1', -1.5)]]]);
+  const values = (name: string) => factors.tensors.get(name)!.store.read(0, 1e3);
+  const of = async (name: string) => new Float32Array((await values(name)).buffer);
+  const [up, down, up1, down1] = [
+    await of('up12'),
+    await of('downA'),
+    await of('up1'),
+    await of('down1'),
+  ];
+  const base = wave([width, width], 0.7).data;
+  const expected = base.map((value, i) => {
+    const [row, k] = [Math.floor(i / width), i % width];
+    const plain = value - 1.5 * up1[row]! * down1[k]!;
+    if (row < 1 || row > 2) return plain;
+    const changed = Array.from({ length: width }, (_, k) => {
+      const low = up[2 * (row + 2)]! * down[k]! + up[2 * (row + 2) + 1]! * down[width + k]!;
+      return base[row * width + k]! + 0.5 * low;
+    });
+    return plain + (up1[row + 2]! / Math.hypot(...changed)) * changed[k]! - value;
+  });
+  const merged = mergedWeights(stored, both);
+  const found = await readValues(merged, 'a');
+  found.forEach((value, i) => {
+    expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-5);
+  });
+  const branched = await lowRankBranches(layers, stored, both);
+  const [a, b] = [
+    await outputsOf(layers, merged),
+    await outputsOf(branched.graph, branched.weights),
+  ];
+  expect(b.values).toEqual(a.values);
 });
 
 it('without updates the graph runs the same bytes', async () => {

@@ -23,6 +23,7 @@ interface Update {
   down?: StoredTensor;
   up?: StoredTensor;
   alpha?: StoredTensor;
+  magnitude?: StoredTensor;
 }
 
 /** The kinds of tensors by the ends of their names. */
@@ -30,6 +31,7 @@ const endings: readonly (readonly [RegExp, keyof Update])[] = [
   [/\.lora(_A|_down|\.down)(\.\w+)?\.weight$/, 'down'],
   [/\.lora(_B|_up|\.up)(\.\w+)?\.weight$/, 'up'],
   [/\.alpha$/, 'alpha'],
+  [/\.(lora_magnitude_vector(\.weight)?|dora_scale)$/, 'magnitude'],
 ];
 
 /** What stands before the layer's name. */
@@ -105,7 +107,7 @@ async function updatesOf(
   const misshapen: string[] = [];
   const updates = new Map<string, LowRankUpdate[]>();
   const alphaOf = metadataAlpha(file);
-  for (const [layer, { down, up, alpha }] of byLayer) {
+  for (const [layer, { down, up, alpha, magnitude }] of byLayer) {
     const parts = layers.get(layer)!;
     if (!down || !up) {
       misshapen.push(`${layer} without its ${down ? 'up' : 'down'} matrix`);
@@ -127,10 +129,15 @@ async function updatesOf(
       misshapen.push(`${layer} ${got} instead of [${rows}, rank] and [rank, ${width}]`);
       continue;
     }
+    if (magnitude && magnitude.elements !== rows) {
+      misshapen.push(`${magnitude.name} [${magnitude.shape.join(', ')}] instead of [${rows}]`);
+      continue;
+    }
     const given = alpha ? (await readValues(file, alpha.name))[0] : alphaOf(rank);
     let from = 0;
     for (const { name, rows, at = 0 } of parts) {
-      const update = { up, down, scale: (scale * (given ?? rank)) / rank, from, at, rows };
+      const strength = (scale * (given ?? rank)) / rank;
+      const update = { up, down, scale: strength, from, at, rows, ...(magnitude && { magnitude }) };
       updates.set(name, [...(updates.get(name) ?? []), update]);
       from += rows;
     }
@@ -172,7 +179,7 @@ function metadataAlpha(file: Weights): (rank: number) => number | undefined {
     throw bad('BAD_WEIGHT', `lora_adapter_metadata of ${file.name}`, 'JSON', 'another text');
   }
   const value = (name: string) => config[`transformer.${name}`] ?? config[name];
-  for (const name of ['alpha_pattern', 'rank_pattern', 'use_dora']) {
+  for (const name of ['alpha_pattern', 'rank_pattern']) {
     const found = value(name);
     const isAbsent = !found || (typeof found === 'object' && Object.keys(found).length === 0);
     if (!isAbsent)

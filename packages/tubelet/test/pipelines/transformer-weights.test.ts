@@ -242,6 +242,45 @@ describe('loras', () => {
     await expect(latentsOf({ loras: [{ path }] })).rejects.toThrow(message);
   });
 
+  it('with magnitudes scale the rows, in the names of peft and of kohya', async () => {
+    const magnitude = { shape: [size, 1], data: wave(size, 0.3) };
+    const name = `${layer}.weight`;
+    const data = Float32Array.from(ours[name]!.data);
+    for (let row = 0; row < size; row++) {
+      const values = data.subarray(row * size, (row + 1) * size);
+      for (let r = 0; r < rank; r++)
+        values.forEach((_, k) => {
+          values[k]! += 0.5 * up.data[row * rank + r]! * down.data[r * size + k]!;
+        });
+      const factor = magnitude.data[row]! / Math.hypot(...values);
+      for (let k = 0; k < size; k++) values[k]! *= factor;
+    }
+    const tensors = { ...ours, [name]: { shape: [size, size], data } };
+    const expected = await latentsOf({
+      transformer: await put('dora-by-hand.safetensors', safetensors(tensors)),
+    });
+    const peft = {
+      [`transformer.${layer}.lora_A.weight`]: down,
+      [`transformer.${layer}.lora_B.weight`]: up,
+      [`transformer.${layer}.lora_magnitude_vector`]: { ...magnitude, shape: [size] },
+    };
+    const kohya = {
+      'lora_unet_blocks_3_self_attn_q.lora_down.weight': down,
+      'lora_unet_blocks_3_self_attn_q.lora_up.weight': up,
+      'lora_unet_blocks_3_self_attn_q.dora_scale': magnitude,
+    };
+    for (const [form, tensors] of Object.entries({ peft, kohya })) {
+      const path = await put(`dora-${form}.safetensors`, safetensors(tensors));
+      const latents = await latentsOf({ loras: [{ path, scale: 0.5 }] });
+      expect(meanDifference(latents, expected)).toBeLessThan(1e-5);
+    }
+    const short = { ...peft, [`transformer.${layer}.lora_magnitude_vector`]: down };
+    const path = await put('dora-short.safetensors', safetensors(short));
+    await expect(latentsOf({ loras: [{ path }] })).rejects.toThrow(
+      /1 misshapen: .*lora_magnitude_vector \[3, 256\] instead of \[256\]/,
+    );
+  });
+
   it('are refused for a scale that is no number, and for alphas per layer', async () => {
     const tensors = { [`${layer}.lora_A.weight`]: down, [`${layer}.lora_B.weight`]: up };
     const path = await put('fine.safetensors', safetensors(tensors));
