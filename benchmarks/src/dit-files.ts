@@ -1,5 +1,16 @@
-import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type DitConfig, type DitPreset, dit, ditPreset } from '@tubelet/models';
 import { root } from './machine.js';
 import { ditOnnx, type Locate, type Quantize } from './onnx/dit.js';
@@ -29,10 +40,25 @@ export function ditFiles(preset: DitPreset, { images, pixels, isQuantized }: For
   const weights = `${stem}.safetensors`;
   const layout = writeRandomWeights(weights, dit(config));
   const onnx = `${stem}-b${images}${isQuantized ? '-int8' : ''}.onnx`;
-  const locate = locateIn(layout, basename(weights));
-  const quantize = isQuantized ? quantizeFrom(weights, locate) : undefined;
-  writeFileSync(onnx, ditOnnx(config, images, locate, quantize));
+  if (!isNewerThan(onnx, [weights, ...writers()])) {
+    const locate = locateIn(layout, basename(weights));
+    const quantize = isQuantized ? quantizeFrom(weights, locate) : undefined;
+    writeFileSync(`${onnx}.part`, ditOnnx(config, images, locate, quantize));
+    renameSync(`${onnx}.part`, onnx);
+  }
   return { config, weights, onnx };
+}
+
+/** The code that decides what is in a twin. */
+function writers(): string[] {
+  const folder = fileURLToPath(new URL('./onnx', import.meta.url));
+  return [fileURLToPath(import.meta.url), ...readdirSync(folder).map((name) => join(folder, name))];
+}
+
+function isNewerThan(path: string, sources: readonly string[]): boolean {
+  if (!existsSync(path)) return false;
+  const { mtimeMs } = statSync(path);
+  return sources.every((source) => statSync(source).mtimeMs < mtimeMs);
 }
 
 /** Reads weights and rounds each row to integers from -127 to 127. */

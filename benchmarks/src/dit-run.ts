@@ -1,5 +1,11 @@
 import { type DitConfig, dit, packDit } from '@tubelet/models';
-import { compile, type Device, openWeights, type Precision } from '@tubelet/runtime';
+import {
+  compile,
+  type Device,
+  openWeights,
+  type Precision,
+  type RuntimePlan,
+} from '@tubelet/runtime';
 import { type BoundPlan, bindPlan } from './bound-plan.js';
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from './peer.js';
 import { randomTensor } from './random-weights.js';
@@ -15,15 +21,39 @@ export function ditInputs({ inChannels, inputSize }: DitConfig, images: number) 
   };
 }
 
+interface Run {
+  readonly images: number;
+  readonly precision: Precision;
+}
+
+/** From the file to a plan. */
+export async function compileDit(
+  device: Device,
+  weightsPath: string,
+  config: DitConfig,
+  { images, precision }: Run,
+): Promise<RuntimePlan> {
+  const weights = await openWeights(weightsPath);
+  const { sizes } = packDit(config, images);
+  return compile(device, dit(config), weights, sizes, { precision });
+}
+
 export async function openDit(
   device: Device,
   weightsPath: string,
   config: DitConfig,
-  { images, precision }: { readonly images: number; readonly precision: Precision },
+  run: Run,
 ): Promise<BoundPlan> {
-  const weights = await openWeights(weightsPath);
+  return bindDit(device, await compileDit(device, weightsPath, config, run), config, run.images);
+}
+
+export async function bindDit(
+  device: Device,
+  plan: RuntimePlan,
+  config: DitConfig,
+  images: number,
+): Promise<BoundPlan> {
   const { sizes, inputs } = packDit(config, images);
-  const plan = await compile(device, dit(config), weights, sizes, { precision });
   const { latents, timestep, label } = ditInputs(config, images);
   return bindPlan(device, plan, { ...inputs, latents, timestep, label }, sizes);
 }

@@ -12,6 +12,7 @@ export interface LoadTimes {
   readonly importMs: number;
   /** From the file to a plan or session that can run. */
   readonly loadMs: number;
+  /** With making its inputs. */
   readonly firstRunMs: number;
   /** Most memory resident until it could run, mapped files included. */
   readonly loadedMegabytes: number;

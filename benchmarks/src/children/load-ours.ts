@@ -14,12 +14,13 @@ const { threads, weights, config, images, precision } = question<{
 }>();
 const start = performance.now();
 const { openDevice } = await import('@tubelet/runtime');
-const { openDit } = await import('../dit-run.js');
+const { bindDit, compileDit } = await import('../dit-run.js');
 const imported = performance.now();
 using device = openDevice({ threads });
-const bound = await openDit(device, weights, config, { images, precision });
+const plan = await compileDit(device, weights, config, { images, precision });
 const loaded = performance.now();
 const loadedMegabytes = peakMegabytes();
+const bound = await bindDit(device, plan, config, images);
 await bound.run();
 const times: LoadTimes = {
   importMs: imported - start,
