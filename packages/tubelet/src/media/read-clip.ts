@@ -3,7 +3,6 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import sharp from 'sharp';
 import { TubeletError } from '../errors.js';
 import { check } from './check.js';
 import { type ImageSource, readImage } from './read-image.js';
@@ -61,6 +60,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
 
 /** Undefined for what sharp does not read: a video. */
 async function openAnimation(bytes: Uint8Array) {
+  const { default: sharp } = await import('sharp');
   try {
     const {
       pages = 1,
@@ -79,6 +79,7 @@ async function animationFrames(
   { pages, width, height }: { pages: number; width: number; height: number },
   choose: ChooseFrames,
 ): Promise<readonly RgbImage[]> {
+  const { default: sharp } = await import('sharp');
   const data = await sharp(bytes, { animated: true, limitInputPixels: false })
     .flatten({ background: 'white' })
     .toColourspace('srgb')

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import sharp from 'sharp';
 import { TubeletError } from '../errors.js';
 import { check } from './check.js';
 import { resizeLanczos } from './resample.js';
@@ -24,6 +23,7 @@ export async function readImage(source: ImageSource): Promise<RgbImage> {
   }
   const isFile = typeof source === 'string' || source instanceof Uint8Array;
   check(isFile, 'readImage', 'image', 'a path, bytes or RGB pixels', typeof source);
+  const { default: sharp } = await import('sharp');
   try {
     // By its path, sharp may return an earlier file of that name from its cache.
     const file = typeof source === 'string' ? await readFile(source) : source;

@@ -1,11 +1,9 @@
 import { TubeletError } from '../errors.js';
-import { createGifSink, createWebpSink } from './animation-sink.js';
 import { check, checkWhole } from './check.js';
 import type { FrameSink, SinkConfig } from './frame-sink.js';
 import { createMp4Sink, type Mp4Codec } from './mp4-sink.js';
 import { checkOutputPath, type MediaFormat } from './output-path.js';
 import { checkRgb, checkSize, enlargeNearest } from './rgb-image.js';
-import { createJpgSink, createPngSink } from './still-sink.js';
 import { abortError, checkAborted, writeFileWhole } from './write-file-whole.js';
 
 /** How frames are written, whatever the format. */
@@ -50,6 +48,7 @@ const maxScale = 64;
 const maxFps = 1000;
 const defaultFps = 16;
 
+// sharp, which some sinks use, takes as long to load as all our own code: whoever writes an mp4 does without.
 async function createSink(
   format: MediaFormat,
   config: SinkConfig,
@@ -59,13 +58,13 @@ async function createSink(
     case 'mp4':
       return createMp4Sink(config, codec);
     case 'gif':
-      return createGifSink(config);
+      return (await import('./animation-sink.js')).createGifSink(config);
     case 'webp':
-      return createWebpSink(config);
+      return (await import('./animation-sink.js')).createWebpSink(config);
     case 'png':
-      return createPngSink(config);
+      return (await import('./still-sink.js')).createPngSink(config);
     case 'jpg':
-      return createJpgSink(config);
+      return (await import('./still-sink.js')).createJpgSink(config);
   }
 }
 
