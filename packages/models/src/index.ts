@@ -77,6 +77,14 @@ export { type LatteConfig, parseLatteConfig } from './latte/config.js';
 export { latte } from './latte/model.js';
 export { type LatteClip, type LattePacking, packLatte } from './latte/pack.js';
 export { latteCheckpoint } from './latte/weights.js';
+export { type LlavaConfig, llavaImageTokens, parseLlavaConfig } from './llava/config.js';
+export { llavaEncoder, llavaImages } from './llava/model.js';
+export {
+  type LlavaTextPacking,
+  packLlavaImages,
+  packLlavaTexts,
+} from './llava/pack.js';
+export { llavaCheckpoint } from './llava/weights.js';
 export { type LtxConfig, parseLtxConfig } from './ltx/config.js';
 export { ltxTransformer } from './ltx/model.js';
 export { ltxOriginalNames } from './ltx/original-names.js';

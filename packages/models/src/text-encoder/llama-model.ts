@@ -35,23 +35,46 @@ interface LlamaContext {
  * Inputs: ids i32 [tokens], segments i32 [segments, 4], cos and sin f32 [tokens, headDim / 2].
  * Output: hidden f32 [tokens, hiddenSize].
  */
-export function llamaEncoder(config: LlamaConfig, { blocks }: LlamaOptions = {}): Graph {
+export function llamaEncoder(
+  config: LlamaConfig,
+  { blocks = config.layers }: LlamaOptions = {},
+): Graph {
   return graph('llama', (g) => {
     const w = weightsOf(g, '', ['model']);
-    const { hiddenSize: D, headDim, layers } = config;
-    const tokens = g.symbol('tokens');
-    const context: LlamaContext = {
-      segments: g.input('segments', [g.symbol('segments'), 4], 'i32'),
-      cos: g.input('cos', [tokens, headDim / 2]),
-      sin: g.input('sin', [tokens, headDim / 2]),
-    };
-    const table = w.get('embed_tokens.weight', [config.vocabSize, D]);
-    let x = embedding(g.input('ids', [tokens], 'i32'), table); // [T, D]
-    const count = blocks ?? layers;
-    for (let layer = 0; layer < count; layer++)
-      x = w.within(`layers.${layer}`, (w) => block(w, x, context, config));
-    g.output('hidden', count === layers ? norm(w.at('norm'), x, config) : x);
+    g.output('hidden', llamaHidden(w, embedWords(w, config), config, blocks));
   });
+}
+
+/** The embeddings of `ids`: [T, D] */
+export function embedWords(w: Weights, { vocabSize, hiddenSize }: LlamaConfig): Tensor {
+  const table = w.get('embed_tokens.weight', [vocabSize, hiddenSize]);
+  return embedding(w.g.input('ids', [w.g.symbol('tokens')], 'i32'), table);
+}
+
+/**
+ * Embedded tokens behind the first `blocks` blocks, and behind the final norm where it is all of them.
+ *
+ * @param embedded [T, D]
+ * @returns [T, D]
+ */
+export function llamaHidden(
+  w: Weights,
+  embedded: Tensor,
+  config: LlamaConfig,
+  blocks: number,
+): Tensor {
+  const { g } = w;
+  const { headDim, layers } = config;
+  const tokens = g.symbol('tokens');
+  const context: LlamaContext = {
+    segments: g.input('segments', [g.symbol('segments'), 4], 'i32'),
+    cos: g.input('cos', [tokens, headDim / 2]),
+    sin: g.input('sin', [tokens, headDim / 2]),
+  };
+  let x = embedded;
+  for (let layer = 0; layer < blocks; layer++)
+    x = w.within(`layers.${layer}`, (w) => block(w, x, context, config));
+  return blocks === layers ? norm(w.at('norm'), x, config) : x;
 }
 
 function norm(w: Weights, x: Tensor, { hiddenSize, epsilon }: LlamaConfig): Tensor {

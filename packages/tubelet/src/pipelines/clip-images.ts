@@ -10,8 +10,6 @@ import {
   growingPlan,
   type Precision,
   type RunOptions,
-  readFloat32,
-  upload,
   type Weights,
 } from '@tubelet/runtime';
 import { TubeletError } from '../errors.js';
@@ -19,7 +17,7 @@ import { type Preprocessing, parsePreprocessing, preprocess } from '../media/pre
 import type { RgbImage } from '../media/rgb-image.js';
 import { joined } from './model-calls.js';
 import { type ModelFolder, openComponent } from './model-folder.js';
-import { disposeAll } from './sized-plans.js';
+import { runPlan } from './run-plan.js';
 
 /** A CLIP vision encoder with the preprocessing of its images. */
 export interface ClipImages {
@@ -61,20 +59,9 @@ export async function loadClipImages(
       const { inputs: packed, sizes } = packClipImages(config, images.length);
       const { classIndex: _, ...used } = packed;
       const pixels = joined(images.map((image) => preprocess(image, how).pixels));
-      const inputs = Object.fromEntries(
-        await Promise.all(
-          Object.entries({ ...used, pixels }).map(
-            async ([name, data]) => [name, await upload(device, data)] as const,
-          ),
-        ),
-      );
-      const hidden = device.allocate(sizes.tokens * dim * 4);
-      try {
-        await plan.run({ inputs, outputs: { hidden } }, { ...sizes }, options);
-        return await readFloat32(hidden);
-      } finally {
-        disposeAll({ ...inputs, hidden });
-      }
+      const given = { inputs: { ...used, pixels }, sizes: { ...sizes } };
+      const output = { output: 'hidden', elements: sizes.tokens * dim };
+      return runPlan(device, plan, given, output, options);
     },
   };
 }

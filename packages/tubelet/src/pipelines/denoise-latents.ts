@@ -5,7 +5,7 @@ import { aborted } from './aborted.js';
 import { hostArithmetic } from './host-arithmetic.js';
 import { type LatentMath, latentPool } from './latents.js';
 import type { LatentSize } from './model-calls.js';
-import type { HeldFrames } from './pipeline.js';
+import type { HeldFrames, MixedStart } from './prompts.js';
 import type { CheckedRequest, GenerateRequest } from './request.js';
 import { openModel, type PreparedModel } from './step-cache.js';
 
@@ -19,6 +19,7 @@ export interface Denoising {
   /** How many times the latents' channels the model answers; the second part is the variance. */
   readonly predictions: 1 | 2;
   readonly held: HeldFrames | undefined;
+  readonly mixed: MixedStart | undefined;
 }
 
 /** Streams of a seed's noise: the start, then one per draw of the scheduler. */
@@ -35,7 +36,7 @@ export async function denoiseLatents(
   { device, math }: { readonly device: Device; readonly math: LatentMath },
   { latents, signal, cache, onStep, onProgress }: GenerateRequest,
   { latent, seed }: CheckedRequest,
-  { schedule, guidance, model: prepared, channels, predictions, held: frames }: Denoising,
+  { schedule, guidance, model: prepared, channels, predictions, held: frames, mixed }: Denoising,
 ): Promise<Float32Array> {
   const elements = channels * latent.frames * latent.height * latent.width;
   const pool = latentPool(device, elements);
@@ -60,6 +61,13 @@ export async function denoiseLatents(
   const held = frames && (await uploadHeld(device, frames, latent, elements));
   const withHeld = async (sample: Buffer) =>
     held ? filled((into) => math.hold(sample, held, elements, into, { signal })) : sample;
+  const mix = async (noise: Buffer, { values, share }: MixedStart) => {
+    const beside = await filled((into) => into.write(values));
+    return arithmetic.combine([
+      [noise, share],
+      [beside, 1 - share],
+    ]);
+  };
   const total = schedule.steps.length;
   const model = await openModel(
     prepared,
@@ -87,9 +95,10 @@ export async function denoiseLatents(
   );
 
   try {
-    const start = await filled((into) =>
+    const noise = await filled((into) =>
       latents ? into.write(latents) : math.noise(seed, startStream, elements, into),
     );
+    const start = mixed ? await mix(noise, mixed) : noise;
     const scale = schedule.initialNoiseScale;
     const sample = scale === 1 ? start : await arithmetic.combine([[start, scale]]);
     onProgress?.({ stage: 'denoise', done: 0, total });

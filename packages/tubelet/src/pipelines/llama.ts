@@ -4,13 +4,11 @@ import {
   type Device,
   type Precision,
   type RunOptions,
-  readFloat32,
-  upload,
   type Weights,
 } from '@tubelet/runtime';
 import { loadTokenizer, type Tokenizer } from '../text/index.js';
 import { type ModelFolder, openComponent } from './model-folder.js';
-import { disposeAll } from './sized-plans.js';
+import { runPlan } from './run-plan.js';
 
 /** A Llama that encodes text, with its tokenizer. */
 export interface LlamaEncoder {
@@ -47,18 +45,9 @@ export async function loadLlama(
       const results: Float32Array[] = [];
       for (const ids of texts) {
         const { inputs: packed, sizes } = packLlamaTexts(config, [{ ids }]);
-        const buffers = { hidden: device.allocate(ids.length * dim * 4) };
-        const inputs = Object.fromEntries(
-          await Promise.all(
-            Object.entries(packed).map(async ([name, data]) => [name, await upload(device, data)]),
-          ),
-        );
-        try {
-          await plan.run({ inputs, outputs: buffers }, sizes, options);
-          results.push(await readFloat32(buffers.hidden));
-        } finally {
-          disposeAll({ ...inputs, ...buffers });
-        }
+        const given = { inputs: { ...packed }, sizes: { ...sizes } };
+        const output = { output: 'hidden', elements: ids.length * dim };
+        results.push(await runPlan(device, plan, given, output, options));
       }
       return results;
     },

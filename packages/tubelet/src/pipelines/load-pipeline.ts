@@ -44,12 +44,7 @@ export interface PipelineClass {
   ): Promise<Pipeline>;
 }
 
-const imageProcessors = [
-  'CLIPImageProcessor',
-  'CLIPImageProcessorFast',
-  'CLIPImageProcessorPil',
-  null,
-];
+const imageProcessors = ['CLIPImageProcessor', 'CLIPImageProcessorFast', 'CLIPImageProcessorPil'];
 
 const wan: PipelineClass = {
   components: {
@@ -70,7 +65,7 @@ const wanOfImages: PipelineClass = {
   components: {
     ...wan.components,
     image_encoder: ['CLIPVisionModel', 'CLIPVisionModelWithProjection', null],
-    image_processor: imageProcessors,
+    image_processor: [...imageProcessors, null],
   },
 };
 
@@ -91,8 +86,18 @@ const hunyuan: PipelineClass = {
     transformer: ['HunyuanVideoTransformer3DModel'],
     vae: ['AutoencoderKLHunyuanVideo'],
   },
-  defaults: hunyuanDefaults,
+  defaults: (folder) => hunyuanDefaults(folder, 6),
   load: loadHunyuanPipeline,
+};
+
+const hunyuanOfImages: PipelineClass = {
+  ...hunyuan,
+  components: {
+    ...hunyuan.components,
+    text_encoder: ['LlavaForConditionalGeneration'],
+    image_processor: imageProcessors,
+  },
+  defaults: (folder) => hunyuanDefaults(folder, 1),
 };
 
 const latte: PipelineClass = {
@@ -185,6 +190,7 @@ export const pipelineClasses: Readonly<Record<string, PipelineClass>> = {
   CogVideoXPipeline: cogvideox,
   DiTPipeline: dit,
   FluxPipeline: flux,
+  HunyuanVideoImageToVideoPipeline: hunyuanOfImages,
   HunyuanVideoPipeline: hunyuan,
   LattePipeline: latte,
   LTXImageToVideoPipeline: ltx,

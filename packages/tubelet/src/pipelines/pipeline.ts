@@ -7,7 +7,7 @@ import type { DTypes } from './dtypes.js';
 import type { GenerationDefaults } from './generation-defaults.js';
 import type { LatentMath } from './latents.js';
 import type { PreparedInputs } from './model-calls.js';
-import type { Conditions, EncodedPrompt, PromptEncoder } from './prompts.js';
+import type { Conditions, EncodedPrompt, HeldFrames, PromptEncoder } from './prompts.js';
 import {
   type CheckedRequest,
   checkRequest,
@@ -77,12 +77,6 @@ export interface DecodeOptions extends RunOptions {
   readonly decodeNoiseScale: number;
 }
 
-/** Some latent frames that stay as they are: [channels, held frames, height, width], the first ones. */
-export interface HeldFrames {
-  readonly frames: number;
-  readonly values: Float32Array;
-}
-
 /** A request of which everything is known but the noise. */
 export type PrepareArguments<Condition> = readonly [
   checked: CheckedRequest,
@@ -115,8 +109,6 @@ export interface Family<Condition> {
   /** @defaultValue classifier-free with the request's scale, none where it is 1 or less */
   guidance?(request: GenerateRequest, checked: CheckedRequest): Guidance;
   condition(request: GenerateRequest, checked: CheckedRequest): Promise<Conditions<Condition>>;
-  /** The latent frames of the request's image. */
-  hold?(request: GenerateRequest, checked: CheckedRequest): Promise<HeldFrames | undefined>;
   readonly transformer: Transformer;
   /** What the transformer is given at each call of a request. */
   prepare(...request: PrepareArguments<Condition>): Promise<PreparedInputs>;
@@ -155,8 +147,7 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
       const { signal } = request;
       if (signal?.aborted) throw aborted(signal);
       const { checked, schedule } = check(request);
-      const { branches, warnings } = await family.condition(request, checked);
-      const held = await family.hold?.(request, checked);
+      const { branches, warnings, held, mixed } = await family.condition(request, checked);
       const given = [checked, branches, held] as const;
       const latents = await transformer.withLoras(request.loras ?? [], (transformer) =>
         denoiseLatents({ device, math }, request, checked, {
@@ -169,6 +160,7 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
           channels: family.sizes.latentChannels,
           predictions: family.predictions ?? 1,
           held,
+          mixed,
         }),
       );
       await requireFinite(family.weights, latents);

@@ -27,6 +27,23 @@ export interface PromptEncoder {
 export interface Conditions<Condition> {
   readonly branches: readonly Condition[];
   readonly warnings: readonly string[];
+  /** The latent frames of the request's image that stay as they are. */
+  readonly held?: HeldFrames;
+  /** What the start is mixed with. */
+  readonly mixed?: MixedStart;
+}
+
+/** Some latent frames that stay as they are: [channels, held frames, height, width], the first ones. */
+export interface HeldFrames {
+  readonly frames: number;
+  readonly values: Float32Array;
+}
+
+/** Latents that stand in the start beside the noise: share · noise + (1 - share) · values. */
+export interface MixedStart {
+  /** [channels, frames, height, width] */
+  readonly values: Float32Array;
+  readonly share: number;
 }
 
 /** The prompt, and for guidance the negative one. */

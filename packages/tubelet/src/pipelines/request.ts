@@ -168,6 +168,8 @@ export interface SizeRules {
   readonly time: number;
   /** What latent frames are padded in front to multiples of. @defaultValue 1 */
   readonly framesPadded?: number;
+  /** How many latent frames in front are made and not shown. @defaultValue 0 */
+  readonly leading?: number;
   /** @defaultValue as many as there is room for */
   readonly maxFrames?: number;
   /** What sides in pixels must be multiples of besides. @defaultValue 1 */
@@ -289,6 +291,9 @@ export function checkRequest(
   ), 'seed', 'a whole number from 0 to 2^53 - 1', seed);
 
   const frames = (numFrames - 1) / rules.time + 1;
+  const { leading = 0 } = rules;
+  const least = `${rules.time * leading + 1} or more for this model`;
+  require(frames > leading, 'numFrames', least, numFrames);
   const padding =
     (rules.framesPadded ?? 1) * Math.ceil(frames / (rules.framesPadded ?? 1)) - frames;
   const latent = {
@@ -306,7 +311,18 @@ export function checkRequest(
       latents.length === elements, 'latents', `a Float32Array of ${elements} values`, got);
   }
   const guided = guidanceScale > 1;
-  return { width, height, numFrames, fps, steps, guidanceScale, guided, seed, latent, padding };
+  return {
+    width,
+    height,
+    numFrames,
+    fps,
+    steps,
+    guidanceScale,
+    guided,
+    seed,
+    latent,
+    padding: padding + leading,
+  };
 }
 
 /** An image model makes one frame; a number of frames is refused only where it asks for more. */

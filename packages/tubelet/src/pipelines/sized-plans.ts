@@ -93,3 +93,18 @@ export function latentTile(
   }
   return out;
 }
+
+/** The part of [height, width, channels] that a tile covers. */
+export function pictureTile(
+  whole: Float32Array,
+  width: number,
+  channels: number,
+  tile: Tile,
+): Float32Array {
+  const out = new Float32Array(tile.height * tile.width * channels);
+  for (let y = 0; y < tile.height; y++) {
+    const from = ((tile.y + y) * width + tile.x) * channels;
+    out.set(whole.subarray(from, from + tile.width * channels), y * tile.width * channels);
+  }
+  return out;
+}

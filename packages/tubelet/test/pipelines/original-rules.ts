@@ -18,6 +18,7 @@ import {
 import { doubleArithmetic, interpret, randomWeights } from '@tubelet/testing';
 import { type GenerateRequest, loadPipeline, loadTokenizer } from 'tubelet';
 import { expect } from 'vitest';
+import { hunyuanImageTemplate } from '../../src/pipelines/hunyuan/image-prompts.js';
 import { hunyuanTemplate } from '../../src/pipelines/hunyuan/prompts.js';
 import { type TinyPipeline, writePipeline } from './tiny-folder.js';
 
@@ -86,6 +87,9 @@ export interface Original {
   readonly guidance?: Guidance;
   /** Whether a scale above 1 is no guidance. */
   readonly isUnguided?: true;
+  /** What the given latents begin with, and what the result ends with. @defaultValue as they are */
+  begin?(latents: Float64Array): Float64Array;
+  end?(latents: Float64Array): Float64Array;
   /** Predicts for one text, with what has to be known of the prompt's for the negative one. */
   predict(latents: Float64Array, t: number, ids: Ids, prompt: Ids): Promise<Values>;
 }
@@ -101,10 +105,11 @@ export async function expectRules(directory: string, original: Original): Promis
     const names = Object.entries(tiny.tokenizers ?? {});
     const encoded = names.map(async ([tokenizer, kind]) => {
       const { encode } = await loadTokenizer(join(directory, tokenizer));
-      const { before, after, tokens } = hunyuanTemplate;
-      const whole = kind === 'llama' ? before + prompt + after : prompt;
-      const maxLength = { clip: 12, t5: length, llama: tokens + length }[kind];
-      return [tokenizer, encode(whole, { maxLength }).ids];
+      const templates = { llama: hunyuanTemplate, llava: hunyuanImageTemplate };
+      if (kind === 'clip' || kind === 't5')
+        return [tokenizer, encode(prompt, { maxLength: { clip: 12, t5: length }[kind] }).ids];
+      const { before, after, tokens } = templates[kind];
+      return [tokenizer, encode(before + prompt + after, { maxLength: tokens + length }).ids];
     });
     return Object.fromEntries(await Promise.all(encoded));
   };
@@ -117,14 +122,15 @@ export async function expectRules(directory: string, original: Original): Promis
   const scale = request.trueGuidanceScale ?? request.guidanceScale!;
   const isGuided = scale > 1 && !original.isUnguided;
   const plan = schedulerFromConfig(scheduler).schedule(options);
-  const result = await denoise<Float64Array>({
+  const same = (values: Float64Array) => values;
+  const { begin = same, end = same } = original;
+  const start = Float64Array.from(latents, (value) => value * plan.initialNoiseScale);
+  const denoised = await denoise<Float64Array>({
     schedule: plan,
     guidance:
       original.guidance ??
       (isGuided ? classifierFree({ scale, rescale: request.guidanceRescale }) : unguided),
-    registers: new Map([
-      ['sample', Float64Array.from(latents, (value) => value * plan.initialNoiseScale)],
-    ]),
+    registers: new Map([['sample', begin(start)]]),
     arithmetic: doubleArithmetic({}, () => new Float64Array(count)),
     predict: ({ input, timestep, branches }) =>
       Promise.all(
@@ -135,6 +141,7 @@ export async function expectRules(directory: string, original: Original): Promis
       ),
   });
 
+  const result = end(denoised);
   await using pipe = await loadPipeline(directory, {
     threads: 1,
     dtype: 'f32',

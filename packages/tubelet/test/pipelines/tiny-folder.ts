@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomWeights } from '@tubelet/testing';
 import { componentClasses } from '../../src/pipelines/component-classes.js';
+import { hunyuanImageTemplate } from '../../src/pipelines/hunyuan/image-prompts.js';
 import { hunyuanTemplate } from '../../src/pipelines/hunyuan/prompts.js';
 import { clipTokenizer, type TokenizerJson, unigramTokenizer } from '../text/tiny-tokenizers.js';
 
@@ -14,7 +15,7 @@ export interface TinyPipeline {
   /** By the names of their folders: class and config. */
   readonly models: Readonly<Record<string, readonly [className: string, config: Json]>>;
   readonly scheduler: Json;
-  readonly tokenizers?: Readonly<Record<string, 'clip' | 't5' | 'llama'>>;
+  readonly tokenizers?: Readonly<Record<string, 'clip' | 't5' | 'llama' | 'llava'>>;
   /** The preprocessor_config.json of an `image_processor`. */
   readonly imageProcessor?: Json;
   /** More of model_index.json. */
@@ -29,6 +30,7 @@ const tokenizerConfigs = {
     pad_token: '<|endoftext|>',
   },
   llama: { model_max_length: 512 },
+  llava: { model_max_length: 512 },
   t5: { model_max_length: 64, eos_token: '</s>', pad_token: '<pad>', unk_token: '<unk>' },
 };
 
@@ -46,9 +48,32 @@ function templateTokenizer(): TokenizerJson {
   return { ...json, added_tokens: added };
 }
 
+/** The id of `<image>` in a `llava` tokenizer. */
+export const imageToken = 269;
+
+/** The template of an image is 103 tokens: those of the model, and the description in pieces. */
+function imageTemplateTokenizer(): TokenizerJson {
+  const json = unigramTokenizer(true);
+  const { before, tokens } = hunyuanImageTemplate;
+  const marks = ['<image>', '<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'];
+  const words = ['system', 'user', 'assistant', '\n\n'];
+  const from = before.indexOf('<image>') + '<image>'.length;
+  const text = before.slice(from, before.indexOf('<|eot_id|>'));
+  // Eleven tokens stand around it.
+  const count = tokens - 11;
+  const length = Math.floor(text.length / count);
+  const pieces = Array.from({ length: count }, (_, i) =>
+    text.slice(i * length, i === count - 1 ? text.length : (i + 1) * length),
+  );
+  const contents = [...marks, ...words, ...pieces];
+  const added = contents.map((content, i) => ({ id: imageToken + i, content, special: true }));
+  return { ...json, added_tokens: [...(json.added_tokens as unknown[]), ...added] };
+}
+
 const tokenizers = {
   clip: clipTokenizer,
   llama: templateTokenizer,
+  llava: imageTemplateTokenizer,
   t5: () => unigramTokenizer(true),
 };
 
@@ -61,7 +86,7 @@ export async function writePipeline(directory: string, of: TinyPipeline): Promis
     await writeFile(file, JSON.stringify(value));
   };
   for (const [name, [className, config]] of Object.entries(of.models)) {
-    const isOfTransformers = /EncoderModel$|^CLIP|^Llama/.test(className);
+    const isOfTransformers = /EncoderModel$|^CLIP|^Ll/.test(className);
     index[name] = [isOfTransformers ? 'transformers' : 'diffusers', className];
     const kind = isOfTransformers ? { architectures: [className] } : { _class_name: className };
     await put({ ...kind, ...config }, name, 'config.json');

@@ -1,4 +1,4 @@
-import type { TinyPipeline } from './tiny-folder.js';
+import { imageToken, type TinyPipeline } from './tiny-folder.js';
 
 const t5 = {
   model_type: 't5',
@@ -253,6 +253,44 @@ export const hunyuan: TinyPipeline = {
   tokenizers: { tokenizer: 'llama', tokenizer_2: 'clip' },
   scheduler: { _class_name: 'FlowMatchEulerDiscreteScheduler', shift: 7 },
 };
+
+/** Images of 8x8 pixels are 4 tokens. */
+const llava = {
+  image_token_index: imageToken,
+  text_config: hunyuan.models.text_encoder![1],
+  vision_config: {
+    hidden_size: 12,
+    intermediate_size: 20,
+    num_hidden_layers: 3,
+    num_attention_heads: 2,
+    image_size: 8,
+    patch_size: 4,
+  },
+};
+
+const hunyuanOfImage = (transformer: object): TinyPipeline => ({
+  ...hunyuan,
+  className: 'HunyuanVideoImageToVideoPipeline',
+  models: {
+    ...hunyuan.models,
+    text_encoder: ['LlavaForConditionalGeneration', llava],
+    transformer: [
+      'HunyuanVideoTransformer3DModel',
+      { ...hunyuan.models.transformer![1], ...transformer },
+    ],
+  },
+  tokenizers: { tokenizer: 'llava', tokenizer_2: 'clip' },
+  imageProcessor: { size: { shortest_edge: 8 }, crop_size: { height: 8, width: 8 } },
+});
+
+/** HunyuanVideo I2V: the image is the first latent frame. */
+export const hunyuanImage = hunyuanOfImage({ image_condition_type: 'token_replace' });
+
+/** HunyuanVideo I2V of 33 channels: the image is beside the latents. */
+export const hunyuanBeside = hunyuanOfImage({
+  image_condition_type: 'latent_concat',
+  in_channels: 9,
+});
 
 export const mochi: TinyPipeline = {
   className: 'MochiPipeline',

@@ -5,14 +5,23 @@ import {
   type HunyuanVaeSize,
   hunyuanVaeCheckpoint,
   hunyuanVaeDecoder,
+  hunyuanVaeEncoder,
   parseHunyuanVaeConfig,
   planHunyuanDecode,
+  planHunyuanEncode,
 } from '@tubelet/models';
 import { type Device, type Precision, readFloat32, upload, type Weights } from '@tubelet/runtime';
 import type { LatentSize } from '../model-calls.js';
 import { type ModelFolder, openComponent } from '../model-folder.js';
 import type { DecodeOptions } from '../pipeline.js';
-import { disposeAll, latentTile, runSized, sizedPlans, tilesOf } from '../sized-plans.js';
+import {
+  disposeAll,
+  latentTile,
+  pictureTile,
+  runSized,
+  sizedPlans,
+  tilesOf,
+} from '../sized-plans.js';
 
 /** The decoder of an AutoencoderKLHunyuanVideo. */
 export interface HunyuanAutoencoder {
@@ -27,6 +36,16 @@ export interface HunyuanAutoencoder {
     size: LatentSize,
     options: DecodeOptions,
   ): AsyncGenerator<Float32Array>;
+  /**
+   * @param pixels [height, width, 3] in [-1, 1]
+   * @returns the posterior's mean, scaled: [channels, 1, h, w]
+   */
+  encodeImage(
+    pixels: Float32Array,
+    height: number,
+    width: number,
+    options: Partial<Pick<DecodeOptions, 'tiling' | 'signal'>>,
+  ): Promise<Float32Array>;
 }
 
 export async function loadHunyuanAutoencoder(
@@ -40,9 +59,15 @@ export async function loadHunyuanAutoencoder(
     parseHunyuanVaeConfig,
     hunyuanVaeCheckpoint,
   );
-  const { scalingFactor, outChannels } = config;
+  const { scalingFactor, outChannels, latentChannels } = config;
   const build = (size: HunyuanVaeSize) => hunyuanVaeDecoder(config, size);
   const planFor = sizedPlans(device, weights, build, { precision });
+  const encoderFor = sizedPlans(
+    device,
+    weights,
+    (size: HunyuanVaeSize) => hunyuanVaeEncoder(config, size),
+    { precision },
+  );
   const denormalised = (value: number) => value / scalingFactor;
 
   return {
@@ -79,6 +104,30 @@ export async function loadHunyuanAutoencoder(
         yield blendSpan(cut.time, index, span, before, perFrame);
         before = span;
       }
+    },
+    async encodeImage(pixels, height, width, { tiling, signal }) {
+      const picture = { frames: 1, height, width };
+      const cut = tiling ? planHunyuanEncode(config, picture).space : undefined;
+      const results = [];
+      for (const tile of tilesOf(cut, height, width)) {
+        const size = { frames: 1, height: tile.height, width: tile.width };
+        const plan = await encoderFor({ ...size, tile: cut !== undefined });
+        const input = await upload(device, pictureTile(pixels, width, 3, tile));
+        try {
+          const outputs = await runSized(device, plan, { pictures: input }, { signal });
+          const data = await readFloat32(outputs.mean!).finally(() => disposeAll(outputs));
+          const [, h, w] = plan.graph.outputs[0]!.tensor.shape.map(Number);
+          results.push({ height: h!, width: w!, data });
+        } finally {
+          input.dispose();
+        }
+      }
+      const mean = cut ? blendTiles(cut, results, 1, latentChannels) : results[0]!.data;
+      const places = mean.length / latentChannels;
+      return mean.map((_, i) => {
+        const [channel, place] = [Math.floor(i / places), i % places];
+        return mean[place * latentChannels + channel]! * scalingFactor;
+      });
     },
   };
 }

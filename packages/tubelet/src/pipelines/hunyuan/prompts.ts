@@ -4,22 +4,25 @@ import { loadLlama } from '../llama.js';
 import type { ModelFolder } from '../model-folder.js';
 import type { PromptEncoder } from '../prompts.js';
 
+/** Of a video that a template asks for. */
+export const aspects =
+  '1. The main content and theme of the video.' +
+  '2. The color, shape, size, texture, quantity, text, and spatial relationships of the objects.' +
+  '3. Actions, events, behaviors temporal relationships, physical movement changes of the objects.' +
+  '4. background environment, light, style and atmosphere.' +
+  '5. camera angles, movements, and transitions used in the video:';
+
 /** What stands around a prompt, and how many tokens of it come first and are cut off again (diffusers' default). */
 export const hunyuanTemplate = {
   before:
-    '<|start_header_id|>system<|end_header_id|>\n\nDescribe the video by detailing the following aspects: ' +
-    '1. The main content and theme of the video.' +
-    '2. The color, shape, size, texture, quantity, text, and spatial relationships of the objects.' +
-    '3. Actions, events, behaviors temporal relationships, physical movement changes of the objects.' +
-    '4. background environment, light, style and atmosphere.' +
-    '5. camera angles, movements, and transitions used in the video:<|eot_id|>' +
+    `<|start_header_id|>system<|end_header_id|>\n\nDescribe the video by detailing the following aspects: ${aspects}<|eot_id|>` +
     '<|start_header_id|>user<|end_header_id|>\n\n',
   after: '<|eot_id|>',
   tokens: 95,
 };
 
 /** The last two blocks and the final norm are left out. */
-const skippedBlocks = 2;
+export const skippedBlocks = 2;
 
 /**
  * The tokens of a Llama that is asked to describe a video, and CLIP's pooled embedding (diffusers 0.42.1,

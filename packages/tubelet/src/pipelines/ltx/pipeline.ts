@@ -95,13 +95,13 @@ export async function loadLtxPipeline(
       const tokens = latent.frames * latent.height * latent.width;
       return flowSchedule(schedulerConfig, scheduler, steps, tokens, evenSigmas(steps));
     },
-    condition: (request, checked) => encodeRequest(prompts, request, checked),
-    async hold(request, checked) {
+    async condition(request, checked) {
+      const { branches, warnings } = await encodeRequest(prompts, request, checked);
       const options = { seed: checked.seed, signal: request.signal };
       const values = await encodeFirstFrame(request, checked, (pixels, height, width) =>
         autoencoder.encodeImage(pixels, height, width, options),
       );
-      return values && { frames: 1, values };
+      return { branches, warnings, ...(values && { held: { frames: 1, values } }) };
     },
     transformer,
     async prepare({ latent, fps }, branches, held) {

@@ -30,6 +30,7 @@ import {
 } from '@tubelet/runtime';
 import { joined, type LatentSize } from '../model-calls.js';
 import { type ModelFolder, openComponent } from '../model-folder.js';
+import { pictureTile } from '../sized-plans.js';
 
 export interface AutoencoderOptions extends RunOptions {
   /** Work in overlapping tiles of this size, where the picture is larger than one: less memory, other values at the seams. */
@@ -141,7 +142,7 @@ export async function loadAutoencoder(
     const frames = new Float32Array(count * size);
     for (let i = 0; i < count; i++) {
       const picture = pictures.get(first + i);
-      if (picture) frames.set(cropped(picture, width, inChannels, tile), i * size);
+      if (picture) frames.set(pictureTile(picture, width, inChannels, tile), i * size);
     }
     return frames;
   };
@@ -200,7 +201,7 @@ export async function loadAutoencoder(
           const chunk = frame === 0 ? 'first' : 'steady';
           const results: Float32Array[] = [];
           for (const { tile, caches } of clips) {
-            const part = cut ? cropped(whole, size.width, latentChannels, tile) : whole;
+            const part = cut ? pictureTile(whole, size.width, latentChannels, tile) : whole;
             const given = { ...options, tiling };
             results.push(await runChunk('decoder', part, tile, chunk, caches, given));
           }
@@ -244,16 +245,6 @@ export async function loadAutoencoder(
       return normalised(mean, latentFrames * latentSize.height * latentSize.width);
     },
   };
-}
-
-/** The part of [height, width, channels] that a tile covers. */
-function cropped(whole: Float32Array, width: number, channels: number, tile: Tile): Float32Array {
-  const out = new Float32Array(tile.height * tile.width * channels);
-  for (let y = 0; y < tile.height; y++) {
-    const from = ((tile.y + y) * width + tile.x) * channels;
-    out.set(whole.subarray(from, from + tile.width * channels), y * tile.width * channels);
-  }
-  return out;
 }
 
 /** @param perLatent patches along each side of a latent */

@@ -118,18 +118,17 @@ export async function loadWanPipeline(
     },
     async condition(request, checked) {
       const { branches, warnings } = await encodeRequest(prompts, request, checked);
-      if (form.image !== 'beside') return { branches, warnings };
       const options = tiled(request);
-      const given = await encodeImages(autoencoder, images, request, checked, time, options);
-      return { branches: branches.map((branch) => ({ ...branch, ...given })), warnings };
-    },
-    async hold(request, checked) {
-      if (form.image !== 'held') return undefined;
+      if (form.image === null) return { branches, warnings };
+      if (form.image === 'beside') {
+        const given = await encodeImages(autoencoder, images, request, checked, time, options);
+        return { branches: branches.map((branch) => ({ ...branch, ...given })), warnings };
+      }
       const values = await encodeFirstFrame(request, checked, (pixels, height, width) => {
         const size = { frames: 1, height, width };
-        return autoencoder.encode(new Map([[0, pixels]]), size, tiled(request));
+        return autoencoder.encode(new Map([[0, pixels]]), size, options);
       });
-      return values && { frames: 1, values };
+      return { branches, warnings, ...(values && { held: { frames: 1, values } }) };
     },
     transformer: transformer.transformer,
     async prepare({ latent }, branches, held) {
