@@ -68,6 +68,12 @@ test('PixArt-alpha at 1024 pixels has size conditions and positions at half scal
   expect(config).toMatchObject({ sizeConditions: true, interpolationScale: 2 });
 });
 
+test('PixArt predicts 8 channels where the config says nothing, and those of its input where it says null', () => {
+  const { out_channels: _, ...absent } = pixartAlpha;
+  expect(parsePixartConfig(absent).outChannels).toBe(8);
+  expect(parsePixartConfig({ ...pixartAlpha, out_channels: null }).outChannels).toBe(4);
+});
+
 test('positions of the trained grid are the table itself; a constant table stays constant', () => {
   const config = parseVitConfig({
     image_size: 6,

@@ -82,3 +82,11 @@ test('T5 has one table of positions, UMT5 one per block', () => {
     }).weights.filter(({ name }) => name.endsWith('relative_attention_bias.weight')).length;
   expect([tables('t5'), tables('umt5')]).toEqual([1, 3]);
 });
+
+test('an activation that contradicts feed_forward_proj is refused', () => {
+  const gated = { model_type: 't5', feed_forward_proj: 'gated-gelu' };
+  const written = { ...gated, dense_act_fn: 'gelu_new', is_gated_act: true };
+  expect(parseTextEncoderConfig(written).activation).toBe('gelu_tanh');
+  expect(() => parseTextEncoderConfig({ ...gated, dense_act_fn: 'relu' })).toThrow('dense_act_fn');
+  expect(() => parseTextEncoderConfig({ ...gated, is_gated_act: false })).toThrow('is_gated_act');
+});

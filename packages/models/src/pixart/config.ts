@@ -37,5 +37,8 @@ export function parsePixartConfig(json: unknown): PixartConfig {
   const { hiddenSize } = config;
   const thirds = !sizeConditions || hiddenSize % 3 === 0;
   read.require(thirds, 'hidden size', 'a multiple of 3 for size conditions', hiddenSize);
-  return { ...config, interpolationScale: scale ?? config.interpolationScale, sizeConditions };
+  // Null means in_channels, and absent the original's default.
+  const outChannels = Object(json).out_channels === undefined ? 8 : config.outChannels;
+  const interpolationScale = scale ?? config.interpolationScale;
+  return { ...config, outChannels, interpolationScale, sizeConditions };
 }

@@ -68,8 +68,6 @@ const unread = [
   'finetuning_task',
   'gradient_checkpointing',
   'attn_implementation',
-  'dense_act_fn',
-  'is_gated_act',
 ];
 
 /**
@@ -103,6 +101,10 @@ export function parseTextEncoderConfig(json: unknown): TextEncoderConfig {
     maxDistance: read.integer('relative_attention_max_distance', { most: 1_048_576, default: 128 }),
     tablePerBlock: umt5,
   };
+  // transformers writes them beside feed_forward_proj, and takes them before it.
+  read.only('is_gated_act', gated);
+  const activation = projection === 'gated-gelu' ? 'gelu_new' : projection.replace('gated-', '');
+  read.only('dense_act_fn', activation);
   read.ignore(...unread);
   read.finish();
 
