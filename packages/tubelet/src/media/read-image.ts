@@ -15,14 +15,16 @@ export type ImageSource = string | Uint8Array | RgbImage;
  * @throws TubeletError BAD_INPUT when it cannot be read
  */
 export async function readImage(source: ImageSource): Promise<RgbImage> {
-  if (typeof source === 'object' && source !== null && 'data' in source) {
+  const expected = 'a path, bytes or RGB pixels';
+  check(source != null, 'readImage', 'image', expected, source);
+  if (typeof source === 'object' && 'data' in source) {
     const { data, width, height } = source;
     checkSize('readImage', width, height);
     checkRgb('readImage', data, width, height);
     return { data, width, height };
   }
   const isFile = typeof source === 'string' || source instanceof Uint8Array;
-  check(isFile, 'readImage', 'image', 'a path, bytes or RGB pixels', typeof source);
+  check(isFile, 'readImage', 'image', expected, typeof source);
   const { default: sharp } = await import('sharp');
   try {
     // By its path, sharp may return an earlier file of that name from its cache.

@@ -78,7 +78,19 @@ export async function createVideoWriter(
   path: string,
   options: VideoWriterOptions,
 ): Promise<VideoWriter> {
-  const { width, height, fps = defaultFps, scale = 1, quality, codec = 'wasm', signal } = options;
+  check(typeof path === 'string', 'writeVideo', 'path', 'text', typeof path);
+  const {
+    width,
+    height,
+    fps = defaultFps,
+    scale = 1,
+    quality,
+    codec = 'wasm',
+    signal,
+    ...rest
+  } = options;
+  const unknown = Object.keys(rest);
+  check(unknown.length === 0, 'writeVideo', 'options', 'scale, quality, codec, signal', unknown);
   checkWhole('writeVideo', 'scale', scale, 1, maxScale);
   checkSize('writeVideo', width, height);
   checkSize('writeVideo', width * scale, height * scale);

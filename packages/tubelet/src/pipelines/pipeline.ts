@@ -144,9 +144,9 @@ export function createPipeline<Condition>(family: Family<Condition>): Pipeline {
     takesLastImage: takes.includes('lastImage'),
     check: (request) => check(request).checked,
     async generate(request) {
+      const { checked, schedule } = check(request);
       const { signal } = request;
       if (signal?.aborted) throw aborted(signal);
-      const { checked, schedule } = check(request);
       const { branches, warnings, held, mixed } = await family.condition(request, checked);
       const given = [checked, branches, held] as const;
       const latents = await transformer.withLoras(request.loras ?? [], (transformer) =>

@@ -251,6 +251,8 @@ export function checkRequest(
   takes: readonly (keyof GenerateRequest)[],
   needs: readonly (keyof GenerateRequest)[] = [],
 ): CheckedRequest {
+  const isRequest = typeof request === 'object' && request !== null;
+  require(isRequest, 'request', 'an object of options', request === null ? 'null' : typeof request);
   const unknown = Object.keys(request).filter((name) => !Object.hasOwn(options, name));
   require(unknown.length === 0, 'options', Object.keys(options).join(', '), unknown.join(', '));
   requireTaken(request, takes);
@@ -261,6 +263,11 @@ export function checkRequest(
     negativePrompt: request.negativePrompt ?? '',
   }))
     require(typeof text === 'string', name, 'text', typeof text);
+  const { signal, onStep, onProgress } = request;
+  const hears = signal === undefined || typeof signal?.addEventListener === 'function';
+  require(hears, 'signal', 'an AbortSignal', typeof signal);
+  for (const [name, call] of Object.entries({ onStep, onProgress }))
+    require(call === undefined || typeof call === 'function', name, 'a function', typeof call);
   const { width = defaults.width, height = defaults.height } = request;
   const { numFrames = defaults.numFrames, fps = defaults.fps, steps = defaults.steps } = request;
   const { guidanceScale = defaults.guidanceScale, seed = randomSeed(), latents } = request;
@@ -283,7 +290,9 @@ export function checkRequest(
   for (const [name, scale] of Object.entries(scales))
     require(Number.isFinite(scale) && scale >= 0, name, 'a number from 0', scale);
   for (const [name, value] of Object.entries({ decodeTimestep, decodeNoiseScale, guidanceRescale }))
-    require(value >= 0 && value <= 1, name, 'a number from 0 to 1', value);
+    require(Number.isFinite(value) &&
+      value >= 0 &&
+      value <= 1, name, 'a number from 0 to 1', value);
   require(isWhole(
     seed,
     0,

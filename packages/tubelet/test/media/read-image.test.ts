@@ -28,6 +28,8 @@ describe('readImage', () => {
     const image = { data: noise(3, 2), width: 3, height: 2 };
     expect(await readImage(image)).toEqual(image);
     await expect(readImage({ ...image, width: 4 })).rejects.toThrow(/frame bytes must be/);
+    const none = null as unknown as string;
+    await expect(readImage(none)).rejects.toThrow('[readImage] image must be = a path');
   });
 
   it('turns by the EXIF orientation', async () => {

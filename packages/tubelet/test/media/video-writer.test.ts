@@ -74,6 +74,14 @@ describe('createVideoWriter', () => {
     await expect(opening).rejects.toThrow(`[writeVideo] ${what} must be = `);
   });
 
+  it('refuses options and paths that it does not know', async () => {
+    const still = { frames: [new Uint8Array(192)], width: 8, height: 8 };
+    const wrong = { qualty: 5 } as object;
+    await expect(writeVideo('never.png', still, wrong)).rejects.toThrow('got qualty');
+    const none = undefined as unknown as string;
+    await expect(writeVideo(none, still)).rejects.toThrow('path must be = text, got undefined');
+  });
+
   it('refuses a frame of another size, and no frames', async () => {
     await using writer = await createVideoWriter(files.path('refused.mp4'), size);
     await expect(writer.addFrame(flat(16, 15, [0, 0, 0]))).rejects.toThrow(

@@ -246,6 +246,9 @@ describe('check', () => {
     ['too many tokens', { numFrames: 4097 }, /at most 256 tokens along each axis, got 1025/],
     ['text as a number', { steps: '5' }, /steps must be = /],
     ['no steps', { steps: 0 }, /steps must be = 1 to 1000, got 0/],
+    ['a signal', { signal: 5 }, /signal must be = an AbortSignal, got number/],
+    ['a callback', { onStep: 5 }, /onStep must be = a function, got number/],
+    ['a share as text', { decodeTimestep: '0.5' }, /decodeTimestep must be = /],
     ['a seed', { seed: -1 }, /seed must be = a whole number from 0/],
     [
       'latents',
@@ -259,6 +262,12 @@ describe('check', () => {
     const request = { prompt, ...change } as unknown as GenerateRequest;
     expect(() => pipe.check(request)).toThrow(message);
     await expect(pipe.generate(request)).rejects.toThrow(message);
+  });
+
+  it.each([undefined, null, 'a cat'])('refuses %s in place of a request', async (request) => {
+    const wrong = request as unknown as GenerateRequest;
+    expect(() => pipe.check(wrong)).toThrow('request must be = an object of options');
+    await expect(pipe.generate(wrong)).rejects.toThrow('request must be = an object of options');
   });
 
   it('is before the image is looked at: generate refuses values of another size', async () => {
