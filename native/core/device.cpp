@@ -37,16 +37,17 @@ void Device::return_arena(size_t bytes) {
 }
 
 std::shared_ptr<PackedWeight> Device::packed(const std::string &key,
-                                             const std::function<Memory()> &make) {
+                                             const std::function<Memory(Slabs &)> &make) {
   std::lock_guard lock(weights_mutex);
   if (auto known = weights[key].lock())
     return known;
   auto self = weak_from_this();
-  std::shared_ptr<PackedWeight> made(new PackedWeight{make()}, [self](PackedWeight *weight) {
-    if (auto device = self.lock())
-      device->count_bytes(-int64_t(weight->memory.bytes()));
-    delete weight;
-  });
+  std::shared_ptr<PackedWeight> made(new PackedWeight{make(packed_slabs)},
+                                     [self](PackedWeight *weight) {
+                                       if (auto device = self.lock())
+                                         device->count_bytes(-int64_t(weight->memory.bytes()));
+                                       delete weight;
+                                     });
   count_bytes(int64_t(made->memory.bytes()));
   weights[key] = made;
   return made;

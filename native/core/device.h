@@ -42,7 +42,8 @@ public:
   uint8_t *arena() const { return arena_memory.data(); }
 
   /// The packed weight of this key, made by `make` if no plan holds it.
-  std::shared_ptr<PackedWeight> packed(const std::string &key, const std::function<Memory()> &make);
+  std::shared_ptr<PackedWeight> packed(const std::string &key,
+                                       const std::function<Memory(Slabs &)> &make);
 
 private:
   std::string kind_name;
@@ -51,6 +52,7 @@ private:
   std::multiset<size_t> arena_shares;
   Memory arena_memory;
   std::mutex weights_mutex;
+  Slabs packed_slabs; ///< of a device that reads the host's memory
   std::map<std::string, std::weak_ptr<PackedWeight>> weights;
 };
 

@@ -3,9 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 namespace tubelet {
+
+struct Pool;
 
 class Memory {
 public:
@@ -35,6 +38,18 @@ private:
   size_t length = 0;
   void *allocator = nullptr;
   Release release = nullptr; ///< null: the host's
+};
+
+/// Blocks of the host that stay long, side by side in large mappings: their pages are huge, and none is
+/// left half empty. A mapping is released with the last of its blocks.
+class Slabs {
+public:
+  /// The pool's threads touch the pages, each its own: two that fault on one huge page both zero it.
+  Memory allocate(size_t bytes, const char *purpose, Pool &pool);
+
+private:
+  std::weak_ptr<Memory> current;
+  size_t used = 0, touched = 0;
 };
 
 } // namespace tubelet

@@ -130,17 +130,23 @@ void Plan::pack_weight(int index, int input, const std::vector<WeightPart> &part
   for (const WeightPart &part : parts)
     if (part.dtype != dtype)
       dtype = DType::f32;
-  auto make = [&]() {
+  auto make = [&](Slabs &slabs) {
+    const auto allocate = [&](size_t bytes) {
+      if (!engine.is_host())
+        return Memory::allocate(bytes, "packed weights");
+      std::lock_guard lock(device->running);
+      return slabs.allocate(bytes, "packed weights", engine.pool());
+    };
     const NodeSpec spec = spec_of(size_t(index), nullptr, nullptr);
     if (form == WeightForm::packed) {
-      Memory memory = Memory::allocate(need.packed_bytes[input], "packed weights");
+      Memory memory = allocate(need.packed_bytes[input]);
       each_part([&](const WeightRows &rows) {
         pack_in_parallel(*step.kernel, spec, input, rows, memory.data(), *device);
       });
       return engine.place(std::move(memory), "packed weights");
     }
     const size_t row_bytes = size_t(row_elements) * bytes_of(dtype);
-    Memory memory = Memory::allocate(size_t(tensor.shape.dims[0]) * row_bytes, "packed weights");
+    Memory memory = allocate(size_t(tensor.shape.dims[0]) * row_bytes);
     each_part([&](const WeightRows &rows) {
       if (rows.dtype == dtype)
         std::memcpy(memory.data() + size_t(rows.first_row) * row_bytes, rows.data,

@@ -76,6 +76,14 @@ inline float stored_value(const void *data, DType dtype, int64_t index) {
 inline Vec stored_values(const void *data, DType dtype, int64_t index, int64_t count) {
   if (dtype == DType::f32)
     return load_partial((const float *)data + index, count);
+#if defined(__AVX512F__)
+  if (count == lanes) {
+    const __m256i stored = _mm256_loadu_si256((const __m256i *)((const uint16_t *)data + index));
+    if (dtype == DType::bf16)
+      return (Vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(stored), 16);
+    return (Vec)_mm512_cvtph_ps(stored);
+  }
+#endif
   float values[lanes] = {};
   for (int64_t i = 0; i < count; i++)
     values[i] = stored_value(data, dtype, index + i);

@@ -88,8 +88,15 @@ template <class F>
 IntVec pack_columns(const WeightRows &rows, int64_t row, int64_t count, const float *factors,
                     typename F::Element *panel, int64_t column, int64_t width) {
   const int64_t depth = rows.row_elements, whole = stepped<F>(depth);
+  // The rows lie one after another, but are read side by side, which no prefetcher of the processor
+  // follows: those after them are fetched meanwhile, in their order.
+  const int64_t row_bytes = depth * (int64_t)bytes_of(rows.dtype);
+  const char *ahead = (const char *)rows.data + (row + count) * row_bytes;
+  const char *ahead_end = ahead + smaller(lanes, rows.rows - row - count) * row_bytes;
   IntVec totals{};
   for (int64_t k = 0; k < depth; k += lanes * F::step) {
+    for (int64_t line = 0; line < F::step * lanes && ahead < ahead_end; line++, ahead += line_bytes)
+      __builtin_prefetch(ahead, 0, 3);
     IntVec lines[lanes] = {};
     for (int64_t i = 0; i < count; i++) {
       Vec values[F::step];
