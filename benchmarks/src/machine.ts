@@ -35,7 +35,8 @@ export function commitOfSources(): string | null {
     execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   try {
     const commit = git('rev-parse', 'HEAD').trim();
-    return git('status', '--porcelain') === '' ? commit : `${commit}-dirty`;
+    const changes = git('status', '--porcelain', '--', '.', ':!benchmarks/results', ':!*.md');
+    return changes === '' ? commit : `${commit}-dirty`;
   } catch {
     return null;
   }
